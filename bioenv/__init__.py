@@ -1,0 +1,70 @@
+"""Predict human movement, then check it.
+
+One flow, one direction:
+
+    Subject + assets ─► Model ─► Task ─► environments ─► Policy ─► Motion ─► inverse dynamics
+    measured data ───────────────────────────────────────────────► Motion ─► scores ─► report
+
+A `Model` is a body (MuJoCo) with names for its coordinates, muscles and feet. A `Task` says what
+the body shall do; it is a frozen description of plain functions. Environments run a task: one
+body (`BioEnv`), or many on native threads (`BioVectorEnv`). `train` turns a task into a `Policy`,
+`rollout` turns a policy into a `Motion`, and `evaluate` judges a motion against the physics and
+against measured people.
+
+    policy = bioenv.train("bioenv/WalkImitate-v0", "ppo", seed=0)
+    motion = bioenv.rollout(policy, seed=1)
+    bioenv.evaluate(motion, against="falisse2019").save("report.html")
+
+SI units and radians; x forward, y left, z up. Importing bioenv is light: a public name loads its
+module when it is first used.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bioenv.agents.policy import Policy as Policy
+    from bioenv.agents.ppo import train as train
+    from bioenv.agents.rollout import rollout as rollout
+    from bioenv.envs.single import BioEnv as BioEnv
+    from bioenv.envs.state import State as State
+    from bioenv.envs.task import Task as Task
+    from bioenv.envs.task import register as register
+    from bioenv.envs.task import task as task
+    from bioenv.envs.task import tasks as tasks
+    from bioenv.envs.terms import effort as effort
+    from bioenv.envs.terms import tolerance as tolerance
+    from bioenv.envs.vector import BioVectorEnv as BioVectorEnv
+    from bioenv.errors import BioenvError as BioenvError
+    from bioenv.evaluate import evaluate as evaluate
+    from bioenv.motion import CHANNELS as CHANNELS
+    from bioenv.motion import Motion as Motion
+    from bioenv.motion import Signal as Signal
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it
+_PUBLIC = {
+    "BioenvError": "bioenv.errors",
+    "CHANNELS": "bioenv.motion",
+    "Motion": "bioenv.motion",
+    "Signal": "bioenv.motion",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'bioenv' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -26,10 +26,16 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from bioenv.envs.registration import register_all
+
 if TYPE_CHECKING:
+    from bioenv import agents as agents
+    from bioenv import envs as envs
+    from bioenv import inverse as inverse
+    from bioenv import models as models
     from bioenv.agents.policy import Policy as Policy
-    from bioenv.agents.ppo import train as train
     from bioenv.agents.rollout import rollout as rollout
+    from bioenv.agents.training import train as train
     from bioenv.envs.single import BioEnv as BioEnv
     from bioenv.envs.state import State as State
     from bioenv.envs.task import Task as Task
@@ -40,7 +46,11 @@ if TYPE_CHECKING:
     from bioenv.envs.terms import tolerance as tolerance
     from bioenv.envs.vector import BioVectorEnv as BioVectorEnv
     from bioenv.errors import BioenvError as BioenvError
+    from bioenv.evaluate import Evaluation as Evaluation
+    from bioenv.evaluate import Score as Score
     from bioenv.evaluate import evaluate as evaluate
+    from bioenv.models import Model as Model
+    from bioenv.models import Subject as Subject
     from bioenv.motion import CHANNELS as CHANNELS
     from bioenv.motion import Motion as Motion
     from bioenv.motion import Signal as Signal
@@ -49,16 +59,54 @@ __version__ = "0.1.0"
 
 # public name -> the module that defines it
 _PUBLIC = {
+    "BioEnv": "bioenv.envs.single",
+    "BioVectorEnv": "bioenv.envs.vector",
     "BioenvError": "bioenv.errors",
     "CHANNELS": "bioenv.motion",
+    "Evaluation": "bioenv.evaluate",
+    "Model": "bioenv.models",
     "Motion": "bioenv.motion",
+    "Policy": "bioenv.agents.policy",
+    "Score": "bioenv.evaluate",
     "Signal": "bioenv.motion",
+    "State": "bioenv.envs.state",
+    "Subject": "bioenv.models",
+    "Task": "bioenv.envs.task",
+    "effort": "bioenv.envs.terms",
+    "register": "bioenv.envs.task",
+    "rollout": "bioenv.agents.rollout",
+    "task": "bioenv.envs.task",
+    "tasks": "bioenv.envs.task",
+    "tolerance": "bioenv.envs.terms",
+    "train": "bioenv.agents.training",
 }
+_PACKAGES = ("agents", "envs", "evaluate", "inverse", "models")
 
-__all__ = [*_PUBLIC, "__version__"]
+__all__ = [*_PUBLIC, *_PACKAGES, "__version__"]
+
+
+class _Verb(ModuleType):
+    """A package that can be called by its own name: `bioenv.evaluate(motion)`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self, self.__name__.rpartition(".")[2])(*args, **kwargs)
+
+
+class _Bioenv(ModuleType):
+    # `bioenv.evaluate` is a package and a verb. The import system binds the package here when
+    # anything in it is first imported; this makes that binding callable.
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "evaluate" and type(value) is ModuleType:
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Bioenv
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"bioenv.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'bioenv' has no attribute {name!r}")
     value = getattr(import_module(_PUBLIC[name]), name)
@@ -67,4 +115,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*globals(), *__all__})
+
+
+register_all()

@@ -1,0 +1,192 @@
+"""The command line: `bioenv COMMAND`. Parses, runs one command, and turns errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from bioenv import __version__
+from bioenv.errors import BioenvError
+
+_OVERWRITE = (
+    "Nothing is overwritten silently: a file that bioenv did not write itself stays,\n"
+    "unless --force."
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong usage."""
+    args = _parser().parse_args(argv)
+    module, _, function = args.run.partition(":")
+    try:
+        code: int = getattr(import_module(f"bioenv.commands.{module}"), function)(args)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _fail("stopped", 130, args.debug)
+    except BrokenPipeError:
+        # The reader (head, say) has enough. Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BioenvError as error:
+        return _fail(str(error), 1, args.debug)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", 1, args.debug)
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        raise  # the error being handled
+    print(f"bioenv: error: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bioenv",
+        description="Predict human movement, then check it.",
+        epilog="example: bioenv evaluate WalkImitate-v0 --against falisse2019 --out report",
+    )
+    parser.add_argument("--version", action="version", version=f"bioenv {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_tasks, _models, _train, _rollout, _evaluate, _view):
+        command = add(commands)
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # the type of what add_subparsers returns
+
+
+def _command(
+    commands: _Commands[argparse.ArgumentParser], name: str, run: str, text: str, example: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=text.partition(".")[0],
+        description=text,
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _tasks(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    text = "list the tasks with their model, control rate and shipped policy."
+    return _command(commands, "tasks", "listing:show_tasks", text, "bioenv tasks")
+
+
+def _models(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    text = "list the musculoskeletal models."
+    return _command(commands, "models", "listing:show_models", text, "bioenv models")
+
+
+def _train(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = _command(
+        commands,
+        "train",
+        "train:run",
+        "train a policy by a recipe.\n\nRECIPE is a .toml file or the name of a shipped recipe. "
+        "The run folder gets the\npolicy, checkpoints and TensorBoard logs; --resume goes on "
+        "where a run stopped.",
+        "bioenv train walk_imitate --seed 0 --out runs/walk",
+    )
+    command.add_argument("recipe", metavar="RECIPE", help="recipe file or shipped name")
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="default 0")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
+    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    return command
+
+
+def _rollout(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = _command(
+        commands,
+        "rollout",
+        "rollout:run",
+        "let a policy move and save the motion.\n\nPOLICY is a folder written by `bioenv train`, "
+        f"or a shipped name.\n{_OVERWRITE}",
+        "bioenv rollout WalkImitate-v0 --seed 1 --seconds 20 --out motion.nc",
+    )
+    command.add_argument("policy", metavar="POLICY", help="policy folder or shipped name")
+    _seed_and_seconds(command)
+    command.add_argument("--out", required=True, metavar="FILE", help="motion file, .nc or .npz")
+    command.add_argument("--opensim", metavar="DIR", help="also write OpenSim .mot and .sto here")
+    _force(command)
+    return command
+
+
+def _evaluate(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = _command(
+        commands,
+        "evaluate",
+        "evaluate:run",
+        "judge motions against the physics and a measured reference.\n\n"
+        "Each argument is a motion (.nc, .npz) or a policy; a policy is rolled out first and its\n"
+        "motion saved beside the report. REFERENCE is a name or a motion file.\n"
+        f"{_OVERWRITE}",
+        "bioenv evaluate motion.nc --against falisse2019 --out report --json scores.json",
+    )
+    command.add_argument(
+        "what", nargs="+", metavar="POLICY_OR_MOTION", help="what to judge, side by side"
+    )
+    command.add_argument("--against", required=True, metavar="REFERENCE", help="measured people")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder of the report")
+    command.add_argument("--json", metavar="FILE", help="also write the scores as JSON")
+    _seed_and_seconds(command)
+    _force(command)
+    return command
+
+
+def _view(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = _command(
+        commands,
+        "view",
+        "view:run",
+        "watch a policy in a window, or film it.",
+        "bioenv view WalkImitate-v0 --video walk.mp4 --seconds 5",
+    )
+    command.add_argument("policy", metavar="POLICY", help="policy folder or shipped name")
+    _seed_and_seconds(command)
+    command.add_argument("--video", metavar="FILE", help="write .mp4 or .gif; needs no screen")
+    _force(command)
+    return command
+
+
+def _seed_and_seconds(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="default 0")
+    command.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=20.0,
+        metavar="S",
+        help="how long a rollout is, default 20",
+    )
+
+
+def _force(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--force", action="store_true", help="overwrite what stands in the way")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < 1e5:
+        raise argparse.ArgumentTypeError(f"a positive number of seconds, not {text!r}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What the commands may overwrite: only files that bioenv wrote itself, and they say so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bioenv.errors import BioenvError
+from bioenv.motion import Motion
+
+
+def claim(path: Path, force: bool) -> str:
+    """Make sure `path` may be written; its folder is made. Returns "replaced" or "wrote".
+
+    Raises BioenvError when something stands there that bioenv did not write and `force` is off.
+    """
+    if path.is_dir():
+        raise BioenvError(f"{path} is a folder; give the name of a file")
+    if path.exists() and not force and not _ours(path):
+        raise BioenvError(
+            f"{path} exists and was not written by this command; choose another name, or --force"
+        )
+    claim_folder(path.parent)
+    return "replaced" if path.exists() else "wrote"
+
+
+def claim_folder(folder: Path) -> None:
+    """Make `folder`, with its parents. Raises BioenvError where a file is in the way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BioenvError(f"{folder} cannot be a folder: a file is in the way") from error
+
+
+def _ours(path: Path) -> bool:
+    if path.suffix in (".nc", ".npz"):
+        try:
+            # A rollout can be made again from its seed; a measured motion cannot.
+            return "seed" in Motion.load(path).meta
+        except BioenvError:
+            return False
+    if path.suffix in (".html", ".htm"):
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return 'name="generator" content="bioenv' in file.read(2000)
+    return _is_scores(path)
+
+
+def _is_scores(path: Path) -> bool:
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(scores, list) and all(
+        isinstance(one, dict) and {"name", "value", "unit"} <= one.keys() for one in scores
+    )

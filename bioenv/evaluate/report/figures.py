@@ -1,0 +1,117 @@
+"""Figures of the report as inline SVG, drawn by matplotlib without a window or a global state."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+# Okabe and Ito's colours: told apart by colour-blind readers and in grey print.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+REFERENCE = "#8a94a0"
+INK, SOFT, RULE = "#1b2430", "#5b6770", "#dfe4e8"
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "medium",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": "#aab3bb",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "text.color": INK,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+}
+
+
+def colour(index: int) -> str:
+    """Colour of the motion with this index."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def draw(
+    key: str,
+    title: str,
+    caption: str,
+    shape: tuple[int, int],
+    size: tuple[float, float],
+    fill: Callable[[list[Axes]], None],
+) -> str:
+    """A figure element: `fill` gets the axes (row by row) of a grid of `shape`, `size` in inches.
+
+    `title` is what a screen reader says in place of the picture.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": key}):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = np.atleast_1d(figure.subplots(*shape, squeeze=False)).ravel()
+        fill(list(axes))
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    return (
+        f'<figure><div class="scroll">{_inline(buffer.getvalue(), key, title)}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _inline(svg: str, key: str, title: str) -> str:
+    """The svg element alone, with ids of its own and the page's typeface."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', svg)
+    svg = re.sub(r'xlink:href="#([^"]+)"', rf'xlink:href="#{key}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", svg)
+    svg = svg.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', Roboto, Helvetica, Arial")
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r"\n\s*", "\n", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
+
+
+def band(axes: Axes, x: Array, mean: Array, sd: Array) -> None:
+    """A measured band: mean, one and two standard deviations."""
+    axes.fill_between(x, mean - 2 * sd, mean + 2 * sd, color=REFERENCE, alpha=0.16, lw=0)
+    axes.fill_between(x, mean - sd, mean + sd, color=REFERENCE, alpha=0.30, lw=0)
+    axes.plot(x, mean, color=REFERENCE, lw=1.2, ls=(0, (4, 2)))
+
+
+def cycles(axes: Axes, x: Array, curves: Array, index: int, style: str = "-") -> None:
+    """All cycles of a motion, thin, and their mean; `curves` is (cycles, len(x))."""
+    shown = curves[: min(len(curves), 12)]
+    if len(curves) > 1:
+        axes.plot(x, shown.T, color=colour(index), lw=0.5, alpha=0.25)
+    axes.plot(x, np.nanmean(curves, axis=0), color=colour(index), ls=style)
+
+
+def percent_axis(axes: Sequence[Axes], label: str = "gait cycle (%)") -> None:
+    """A horizontal axis of 0 to 100 % on all axes, named below the last row."""
+    for one in axes:
+        one.set_xlim(0, 100)
+        one.set_xticks([0, 20, 40, 60, 80, 100])
+    for one in axes:
+        one.set_xlabel(label)

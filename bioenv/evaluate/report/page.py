@@ -1,0 +1,100 @@
+"""The page around the sections: header, verdict, contents, and everything inlined in one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report: `key` is its anchor, `html` its content below the heading."""
+
+    key: str
+    title: str
+    html: str
+
+
+def absent(why: str) -> str:
+    """The line that stands where a figure would be, when its data is not there."""
+    return f'<p class="absent">{escape(why)}</p>'
+
+
+def hint(text: str) -> str:
+    """A short explanation below a heading."""
+    return f'<p class="hint">{escape(text)}</p>'
+
+
+def legend(entries: Sequence[tuple[str, str, bool]]) -> str:
+    """A legend in HTML from (label, colour, is a band)."""
+    items = (
+        f'<li><span class="swatch{" band" if band else ""}" style="background:{colour}"></span>'
+        f"{escape(label)}</li>"
+        for label, colour, band in entries
+    )
+    return f'<ul class="legend">{"".join(items)}</ul>'
+
+
+def page(
+    title: str,
+    facts: Mapping[str, str],
+    verdict: str,
+    sections: Sequence[Section],
+    films: Sequence[Mapping[str, Any]],
+    footer: str,
+) -> str:
+    """The whole report as one self-contained HTML text; all arguments but `html` are plain text."""
+    contents = "".join(f'<a href="#{s.key}">{escape(s.title)}</a>' for s in sections)
+    body = "".join(
+        f'<section id="{s.key}" aria-labelledby="{s.key}-title">'
+        f'<h2 id="{s.key}-title">{escape(s.title)}</h2>{s.html}</section>'
+        for s in sections
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{(_HERE / "style.css").read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">bioenv report</p>
+<h1>{escape(title)}</h1>
+<p class="verdict">{escape(verdict)}</p>
+<dl class="facts">{_facts(facts)}</dl>
+<nav aria-label="Contents">{contents}</nav>
+</header>
+{body}
+<footer>{escape(footer)}</footer>
+</main>
+{_player(films)}
+</body>
+</html>
+"""
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    def one(name: str, value: str) -> str:
+        long = len(value) > 60
+        text = f"<code>{escape(value)}</code>" if name == "Command" else escape(value)
+        return f"<div{' class=wide' if long else ''}><dt>{escape(name)}</dt><dd>{text}</dd></div>"
+
+    return "".join(one(name, value) for name, value in facts.items() if value)
+
+
+def _player(films: Sequence[Mapping[str, Any]]) -> str:
+    if not films:
+        return ""
+    # "<" inside JSON would end the script element early.
+    data = json.dumps(list(films), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    script = (_HERE / "film.js").read_text(encoding="utf-8")
+    return f'<script type="application/json" id="films">{data}</script>\n<script>{script}</script>'

@@ -1,0 +1,185 @@
+"""Model: an MjModel with names, muscle parameters and a standing pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.errors import BioenvError, unknown
+from bioenv.models.parameters import MuscleParameters
+from bioenv.models.subject import Subject
+from bioenv.paths import asset
+
+MUSCLE_DENSITY = 1059.7  # kg/m^3, Mendez and Keys 1960
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A compiled model and its names. Arrays are read-only; do not change `mj` in place.
+
+    Attributes:
+        name: "walker2d"; mj: the MjModel; subject: whose body it is, None for the model's own.
+        coordinates: joint names in qpos order; muscles: actuator names in ctrl order.
+        feet: sides with a sensor grf_<side>; contact_joints: joints with a sensor contact_<joint>.
+        muscle: parameters, each (nm,).
+        mass kg; body_weight N; home (nq,): the standing pose.
+        mirror_qpos (nq,), mirror_muscle (nm,): index of the same coordinate or muscle on the
+            other side, so that `qpos[mirror_qpos]` is the mirrored pose.
+    """
+
+    name: str
+    mj: mujoco.MjModel
+    subject: Subject | None
+    coordinates: tuple[str, ...]
+    muscles: tuple[str, ...]
+    feet: tuple[str, ...]
+    contact_joints: tuple[str, ...]
+    muscle: MuscleParameters
+    mass: float
+    body_weight: float
+    home: NDArray[np.float64]
+    mirror_qpos: NDArray[np.intp]
+    mirror_muscle: NDArray[np.intp]
+
+    def coordinate_index(self, name: str) -> int:
+        """Position of a coordinate in qpos and qvel."""
+        return _index(self.coordinates, name, "coordinate")
+
+    def muscle_index(self, name: str) -> int:
+        """Position of a muscle in every (nm,) array."""
+        return _index(self.muscles, name, "muscle")
+
+    def sensor_slice(self, name: str) -> slice:
+        """Where a sensor lies in sensordata."""
+        sensors = _names(self.mj, mujoco.mjtObj.mjOBJ_SENSOR, self.mj.nsensor)
+        index = _index(sensors, name, "sensor")
+        start = int(self.mj.sensor_adr[index])
+        return slice(start, start + int(self.mj.sensor_dim[index]))
+
+
+def available() -> tuple[str, ...]:
+    """Names that `load` knows."""
+    return tuple(sorted(path.parent.name for path in asset().glob("*/model.xml")))
+
+
+def load(name_or_path: str | Path, subject: Subject | None = None) -> Model:
+    """A built-in model by name, or a model file in MJCF by path.
+
+    Raises BioenvError for an unknown name, a missing or broken file, or a model without muscles.
+    """
+    path = _path(name_or_path)
+    try:
+        mj = mujoco.MjSpec.from_file(str(path)).compile()
+    except ValueError as error:
+        raise BioenvError(f"{path} is no valid MuJoCo model: {error}") from error
+    return from_mujoco(mj, path.parent.name if path.name == "model.xml" else path.stem, subject)
+
+
+def from_mujoco(mj: mujoco.MjModel, name: str, subject: Subject | None = None) -> Model:
+    """Read names, parameters and the home pose from a compiled model.
+
+    Raises BioenvError when joints are not hinges or slides, or an actuator is not a muscle.
+    """
+    kinds = mujoco.mjtJoint
+    if not np.isin(mj.jnt_type, (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE)).all():
+        raise BioenvError(f"model {name!r}: every joint must be a hinge or a slide")
+    coordinates = _names(mj, mujoco.mjtObj.mjOBJ_JOINT, mj.njnt)
+    muscles = _names(mj, mujoco.mjtObj.mjOBJ_ACTUATOR, mj.nu)
+    sensors = _names(mj, mujoco.mjtObj.mjOBJ_SENSOR, mj.nsensor)
+    mass = float(mj.body_subtreemass[0])
+    return Model(
+        name=name,
+        mj=mj,
+        subject=subject,
+        coordinates=coordinates,
+        muscles=muscles,
+        feet=tuple(s.removeprefix("grf_") for s in sensors if s.startswith("grf_")),
+        contact_joints=tuple(s.removeprefix("contact_") for s in sensors if s.startswith("contact_")),
+        muscle=_muscle_parameters(mj, name),
+        mass=mass,
+        body_weight=mass * float(np.linalg.norm(mj.opt.gravity)),
+        home=_frozen(_home(mj)),
+        mirror_qpos=_frozen(_mirror(coordinates)),
+        mirror_muscle=_frozen(_mirror(muscles)),
+    )
+
+
+def _path(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix == ".xml":
+        if not path.is_file():
+            raise BioenvError(f"no model file {str(path)!r}")
+        return path
+    if str(name_or_path) not in available():
+        raise unknown("model", str(name_or_path), available())
+    return asset(str(name_or_path), "model.xml")
+
+
+def _names(mj: mujoco.MjModel, kind: mujoco.mjtObj, count: int) -> tuple[str, ...]:
+    return tuple(mujoco.mj_id2name(mj, kind, i) or f"{i}" for i in range(count))
+
+
+def _index(names: tuple[str, ...], name: str, kind: str) -> int:
+    if name not in names:
+        raise unknown(kind, name, names)
+    return names.index(name)
+
+
+def _frozen(array: NDArray) -> NDArray:
+    array.flags.writeable = False
+    return array
+
+
+def _mirror(names: tuple[str, ...]) -> NDArray[np.intp]:
+    swap = {"_r": "_l", "_l": "_r"}
+    other = (n[:-2] + swap[n[-2:]] if n[-2:] in swap else n for n in names)
+    return np.array([names.index(o) if o in names else i for i, o in enumerate(other)], dtype=np.intp)
+
+
+def _home(mj: mujoco.MjModel) -> NDArray[np.float64]:
+    key = mujoco.mj_name2id(mj, mujoco.mjtObj.mjOBJ_KEY, "home")
+    return np.array(mj.key_qpos[key] if key >= 0 else mj.qpos0)
+
+
+def _muscle_parameters(mj: mujoco.MjModel, name: str) -> MuscleParameters:
+    if mj.nu == 0 or (mj.actuator_gaintype != mujoco.mjtGain.mjGAIN_MUSCLE).any():
+        raise BioenvError(f"model {name!r}: every actuator must be a muscle, and there must be one")
+    if mj.nuser_actuator < 3:
+        raise BioenvError(
+            f'model {name!r}: each muscle needs user="pennation fast_fiber_ratio specific_tension"'
+        )
+    range_min, range_max, force, _, lmin, lmax, vmax, fpmax, fvmax = mj.actuator_gainprm[:, :9].T
+    low, high = mj.actuator_lengthrange.T
+    pennation, fast, tension = mj.actuator_user[:, :3].T
+    element_length = (high - low) / (range_max - range_min)
+    cosine = np.cos(pennation)
+    strength, fiber = force / cosine, element_length / cosine
+    tau_act, tau_deact, tausmooth = mj.actuator_dynprm[:, :3].T
+    return MuscleParameters(
+        max_isometric_force=strength,
+        optimal_fiber_length=fiber,
+        tendon_slack_length=low - range_min * element_length,
+        pennation=pennation,
+        max_velocity=vmax,
+        fast_fiber_ratio=fast,
+        specific_tension=tension,
+        mass=strength / tension * fiber * MUSCLE_DENSITY,
+        element_force=force,
+        element_length=element_length,
+        range_min=range_min,
+        range_max=range_max,
+        length_range_min=low,
+        length_range_max=high,
+        lmin=lmin,
+        lmax=lmax,
+        vmax=vmax,
+        fpmax=fpmax,
+        fvmax=fvmax,
+        tau_act=tau_act,
+        tau_deact=tau_deact,
+        tausmooth=tausmooth,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,14 +67,24 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in asset().glob("*/model.xml")))
 
 
-def load(name_or_path: str | Path, subject: Subject | None = None) -> Model:
+def load(
+    name_or_path: str | Path,
+    subject: Subject | None = None,
+    *,
+    edit: Callable[[mujoco.MjSpec], None] | None = None,
+) -> Model:
     """A built-in model by name, or a model file in MJCF by path.
+
+    `edit` changes the specification in place after scaling and before compiling: a seat, a prop.
 
     Raises BioenvError for an unknown name, a missing or broken file, or a model without muscles.
     """
     path = _path(name_or_path)
     try:
-        mj = mujoco.MjSpec.from_file(str(path)).compile()
+        spec = mujoco.MjSpec.from_file(str(path))
+        if edit is not None:
+            edit(spec)
+        mj = spec.compile()
     except ValueError as error:
         raise BioenvError(f"{path} is no valid MuJoCo model: {error}") from error
     return from_mujoco(mj, path.parent.name if path.name == "model.xml" else path.stem, subject)

@@ -1,0 +1,1 @@
+"""What a laboratory measured: OpenSim files, reference gaits and normative curves."""

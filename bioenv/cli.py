@@ -100,6 +100,9 @@ def _train(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentPar
     command.add_argument("--seed", type=_seed, default=0, metavar="N", help="default 0")
     command.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    command.add_argument(
+        "--force", action="store_true", help="begin anew in a folder that holds a run"
+    )
     return command
 
 

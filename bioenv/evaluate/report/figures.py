@@ -66,7 +66,8 @@ def draw(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": key}):
+    style: Any = {**_STYLE, "svg.hashsalt": key}
+    with matplotlib.rc_context(style):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         axes = np.atleast_1d(figure.subplots(*shape, squeeze=False)).ravel()
@@ -100,18 +101,20 @@ def band(axes: Axes, x: Array, mean: Array, sd: Array) -> None:
     axes.plot(x, mean, color=REFERENCE, lw=1.2, ls=(0, (4, 2)))
 
 
-def cycles(axes: Axes, x: Array, curves: Array, index: int, style: str = "-") -> None:
-    """All cycles of a motion, thin, and their mean; `curves` is (cycles, len(x))."""
-    shown = curves[: min(len(curves), 12)]
-    if len(curves) > 1:
-        axes.plot(x, shown.T, color=colour(index), lw=0.5, alpha=0.25)
-    axes.plot(x, np.nanmean(curves, axis=0), color=colour(index), ls=style)
+def cycles(
+    axes: Axes, x: Array, curves: Array, index: int, style: Any = "-", faint: bool = True
+) -> None:
+    """The mean of the cycles (n, len(x)) of motion `index`, over thin single ones if `faint`."""
+    if faint and len(curves) > 1:
+        axes.plot(x, curves[:12].T, color=colour(index), lw=0.5, alpha=0.25)
+    axes.plot(x, curves.mean(axis=0), color=colour(index), ls=style)
 
 
-def percent_axis(axes: Sequence[Axes], label: str = "gait cycle (%)") -> None:
-    """A horizontal axis of 0 to 100 % on all axes, named below the last row."""
+def percent_axis(axes: Sequence[Axes]) -> None:
+    """A horizontal axis of 0 to 100 % of the gait cycle, named below the last row."""
+    lowest = max((one.get_subplotspec().rowspan.stop for one in axes), default=0)  # type: ignore[union-attr]
     for one in axes:
         one.set_xlim(0, 100)
         one.set_xticks([0, 20, 40, 60, 80, 100])
-    for one in axes:
-        one.set_xlabel(label)
+        if one.get_subplotspec().rowspan.stop == lowest:  # type: ignore[union-attr]
+            one.set_xlabel("gait cycle (%)")

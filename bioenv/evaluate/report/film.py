@@ -34,6 +34,7 @@ def film(
     """
     rows = _rows(motion.time, start, stop, fps)
     drawn = _drawn_geoms(model.mj)
+    axes, radii = _capsules(model.mj, drawn)
     tendons = _tendons(model.mj)
     data = mujoco.MjData(model.mj)
     columns = [motion.labels("qpos").index(name) for name in model.coordinates]
@@ -43,14 +44,14 @@ def film(
         mujoco.mj_kinematics(model.mj, data)
         mujoco.mj_comPos(model.mj, data)
         mujoco.mj_tendon(model.mj, data)
-        segments.append(_segments(model.mj, data, drawn))
+        segments.append(_segments(data, drawn, axes))
         paths.append([_path(data, tendon) for _, tendon in tendons])
     return {
         "fps": fps,
         "time": [round(float(t), 3) for t in motion.time[rows]],
         "camera": _millimetres(_camera(np.array(segments))),
         "segments": _millimetres(np.array(segments)),
-        "radii": _millimetres(_radii(model.mj, drawn)),
+        "radii": _millimetres(radii),
         "sides": [_side(model.mj, geom) for geom in drawn],
         "muscles": [name for name, _ in tendons],
         "paths": paths,
@@ -84,36 +85,38 @@ def _tendons(mj: Any) -> list[tuple[str, int]]:
 
 
 def _side(mj: Any, geom: int) -> str:
-    name = mj.body(int(mj.geom_bodyid[geom])).name
-    return name[-1] if name.endswith(("_r", "_l")) else "m"
+    """ "r", "l" or "m" (middle) by the geom's name, else by its body's."""
+    for name in (mj.geom(geom).name, mj.body(int(mj.geom_bodyid[geom])).name):
+        if name.endswith(("_r", "_l")):
+            return str(name[-1])
+    return "m"
 
 
-def _half_axis(mj: Any, geom: int) -> tuple[Array, float]:
-    """Half of the long axis in the geom's frame, and the radius around it, in m."""
-    kind, size = int(mj.geom_type[geom]), mj.geom_size[geom]
-    axis = np.zeros(3)
-    if kind == int(_GEOM.mjGEOM_SPHERE):
-        return axis, float(size[0])
-    if kind in (int(_GEOM.mjGEOM_CAPSULE), int(_GEOM.mjGEOM_CYLINDER)):
-        axis[2] = size[1]
-        return axis, float(size[0])
-    # Ellipsoids, boxes and meshes: a capsule of the same length and of the middle thickness.
-    half = mj.geom_aabb[geom, 3:]
-    order = np.argsort(half)
-    axis[order[2]] = half[order[2]] - half[order[1]]
-    return axis, float(half[order[1]])
+def _capsules(mj: Any, geoms: list[int]) -> tuple[Array, Array]:
+    """Every geom as a capsule: half of its long axis (n, 3) in its own frame, radius (n,) in m."""
+    data = mujoco.MjData(mj)
+    mujoco.mj_kinematics(mj, data)
+    axes, radii = np.zeros((len(geoms), 3)), np.zeros(len(geoms))
+    for i, geom in enumerate(geoms):
+        kind, size = int(mj.geom_type[geom]), mj.geom_size[geom]
+        radii[i] = size[0]
+        if kind in (int(_GEOM.mjGEOM_CAPSULE), int(_GEOM.mjGEOM_CYLINDER)):
+            axes[i, 2] = size[1]
+        elif kind != int(_GEOM.mjGEOM_SPHERE):
+            # Ellipsoids, boxes, meshes: their extents in the picture, without the one across it.
+            half = mj.geom_aabb[geom, 3:]
+            across = int(np.argmax(np.abs(data.geom_xmat[geom].reshape(3, 3)[1])))
+            short, long = sorted((j for j in range(3) if j != across), key=lambda j: half[j])
+            axes[i, long] = half[long] - half[short]
+            radii[i] = half[short]
+    return axes, radii
 
 
-def _segments(mj: Any, data: Any, geoms: list[int]) -> Array:
+def _segments(data: Any, geoms: list[int], axes: Array) -> Array:
     """End points of every drawn geom, (ngeom, 4) as x, z, x, z in m."""
-    axes = np.array([_half_axis(mj, geom)[0] for geom in geoms])
     turned = np.einsum("gij,gj->gi", data.geom_xmat[geoms].reshape(-1, 3, 3), axes)
     center = data.geom_xpos[geoms]
     return np.concatenate([(center - turned)[:, ::2], (center + turned)[:, ::2]], axis=1)
-
-
-def _radii(mj: Any, geoms: list[int]) -> Array:
-    return np.array([_half_axis(mj, geom)[1] for geom in geoms])
 
 
 def _path(data: Any, tendon: int) -> list[int]:

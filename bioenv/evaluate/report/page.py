@@ -61,6 +61,7 @@ def page(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="bioenv">
 <title>{escape(title)}</title>
 <style>{(_HERE / "style.css").read_text(encoding="utf-8")}</style>
 </head>

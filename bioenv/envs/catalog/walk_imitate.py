@@ -1,0 +1,65 @@
+"""Walk like the measured mean gait: joint angles and ground reaction are rewarded."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.envs import gait, terms
+from bioenv.envs.random import Draws
+from bioenv.envs.state import State
+from bioenv.envs.task import Task
+from bioenv.lab.gait_reference import ReferenceGait
+from bioenv.models import Model
+
+REFERENCE = "falisse2019"
+_GAIT = ReferenceGait.load(REFERENCE)
+_ANGLES = {
+    f"{joint}_{side}": weight
+    for side in "rl"
+    for joint, weight in (("hip_flexion", 1.0), ("knee_angle", 1.0), ("ankle_angle", 1.0))
+}
+
+
+def reference_pose(s: State) -> NDArray[np.float64]:
+    """(B, nq) the reference at the clock's phase."""
+    return gait.reference_poses(s.model, REFERENCE).at(s.phase)[0]
+
+
+def vertical_force(s: State) -> NDArray[np.float64]:
+    """Score of both feet's vertical force following the reference (body weights)."""
+    load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
+    return terms.tolerance(np.abs(load - _GAIT.vertical_grf(s.phase)).mean(axis=1), 0.35)
+
+
+def _start(rng: Draws, model: Model) -> dict[str, NDArray[np.float64]]:
+    phase = rng.uniform(0.0, 1.0)
+    qpos, qvel = gait.reference_poses(model, REFERENCE).at(phase)
+    activation = np.full((len(rng), len(model.muscles)), 0.1)
+    return {"qpos": qpos, "qvel": qvel, "activation": activation, "phase": phase}
+
+
+TASK = Task(
+    model="walker2d",
+    observe=gait.observe,
+    rewards={
+        "alive": (0.2, lambda s: np.ones(len(s.time))),
+        "angles": (1.0, terms.imitation(reference_pose, _ANGLES, margin=0.2)),
+        "speed": (0.5, terms.speed(margin=0.3)),
+        "upright": (0.2, lambda s: terms.tolerance(s.coordinate("pelvis_tilt"), 0.15)),
+        "vertical_force": (0.3, vertical_force),
+        "effort": (-0.3, terms.effort),
+        "impact": (-0.3, terms.ground_impact(1.2)),
+        "limit": (-0.01, terms.limit_torque),
+        "smoothness": (-0.1, terms.smoothness),
+    },
+    goal=lambda rng: np.full((len(rng), 1), _GAIT.speed),
+    cycle_s=_GAIT.cycle_s,
+    reset=_start,
+    terminate=terms.fallen(),
+    control_dt=0.02,
+    episode_s=10.0,
+    success=terms.mean_speed_within(0.15),
+    rewarded=("joint_angles", "speed", "vertical_grf", "effort"),
+    description="walk like the measured mean gait of falisse2019; success: no fall, mean speed within 15 %",
+)

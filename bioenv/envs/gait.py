@@ -1,0 +1,157 @@
+"""What the walking tasks share: observation, poses on the ground, starts, pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+from numpy.typing import NDArray
+
+from bioenv.envs.columns import foot_geoms
+from bioenv.envs.random import Draws
+from bioenv.envs.state import State
+from bioenv.lab.gait_reference import ReferenceGait
+from bioenv.models import Model
+
+Array = NDArray[np.float64]
+
+
+def observe(s: State) -> tuple[Array, ...]:
+    """Proprioception, muscle state, foot loads, gait clock and commanded speed: what a walking task sees."""
+    load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
+    angle = 2 * np.pi * s.phase
+    return (
+        s.qpos[:, 1:],
+        s.qvel,
+        s.activation,
+        s.fiber_length,
+        load,
+        np.stack((np.sin(angle), np.cos(angle)), axis=1),
+        s.goal,
+    )
+
+
+def on_the_ground(model: Model, qpos: Array, depth: float = 0.003) -> Array:
+    """``qpos`` (n, nq) raised or lowered until the lowest contact sphere of a foot is ``depth`` m in the floor.
+
+    3 mm is how far the soft contact sinks under body weight.
+    """
+    batch = Batch(model.mj, len(qpos), 1)
+    batch.bind("qpos")[:] = qpos
+    centre = batch.bind("geom_xpos")
+    batch.forward(stage=mujoco.mjtStage.mjSTAGE_POS.value)
+    feet = foot_geoms(model)
+    lowest = (centre[:, feet, 2] - model.mj.geom_size[feet, 0]).min(axis=1)
+    out = np.array(qpos, float)
+    out[:, model.coordinate_index("pelvis_tz")] -= lowest + depth
+    return out
+
+
+def pose(model: Model, angles: Mapping[str, float]) -> Array:
+    """(nq,) the home pose with some coordinates replaced; degrees, since these are written by hand."""
+    qpos = model.home.copy()
+    for name, value in angles.items():
+        qpos[model.coordinate_index(name)] = np.deg2rad(value)
+    return qpos
+
+
+@lru_cache(maxsize=32)
+def _step_poses(model: Model) -> tuple[Array, Array]:
+    """Poses (4, nq) and clock phases (4,) of a plain step: both feet down, one leg swinging, and mirrored."""
+    contact = {
+        "hip_flexion_r": 25, "knee_angle_r": 8, "ankle_angle_r": 0,
+        "hip_flexion_l": -15, "knee_angle_l": 20, "ankle_angle_l": 8,
+    }  # fmt: skip
+    swing = {
+        "hip_flexion_r": 5, "knee_angle_r": 10, "ankle_angle_r": 5,
+        "hip_flexion_l": 15, "knee_angle_l": 55, "ankle_angle_l": 0,
+    }  # fmt: skip
+    right = np.stack([pose(model, contact), pose(model, swing)])
+    both = np.concatenate([right, right[:, model.mirror_qpos]])
+    return on_the_ground(model, both), np.array([0.0, 0.25, 0.5, 0.75])
+
+
+def step_start(rng: Draws, model: Model, speed: float = 1.2) -> dict[str, Array]:
+    """Begin in a hand-made step pose (no measured data) moving forward at about ``speed`` m/s."""
+    poses, phases = _step_poses(model)
+    which = rng.integers(0, len(poses))
+    qvel = np.zeros((len(rng), model.mj.nv))
+    qvel[:, model.coordinate_index("pelvis_tx")] = speed + rng.normal(0.0, 0.1)
+    qpos = poses[which] + rng.normal(np.zeros(model.mj.nq), 0.02) * joints_only(model)
+    activation = np.full((len(rng), len(model.muscles)), 0.1)
+    return {"qpos": qpos, "qvel": qvel, "activation": activation, "phase": phases[which]}
+
+
+def joints_only(model: Model) -> Array:
+    """(nq,) 1 for joint angles, 0 for the root, which must stay on the ground."""
+    mask = np.ones(model.mj.nq)
+    mask[[model.coordinate_index(n) for n in ("pelvis_tx", "pelvis_tz")]] = 0.0
+    return mask
+
+
+@dataclass(frozen=True, eq=False)
+class ReferencePoses:
+    """A reference gait on a model: poses and velocities over the cycle, feet on the ground.
+
+    qpos (n, nq), qvel (n, nv) at phases 0, 1/n, …; phase 0 is right heel strike.
+    """
+
+    qpos: Array
+    qvel: Array
+
+    def at(self, phase: Array) -> tuple[Array, Array]:
+        """Poses (B, nq) and velocities (B, nv) at ``phase`` (B,) in 0..1, linear between table rows."""
+        n = len(self.qpos)
+        x = phase * n
+        i = np.floor(x).astype(int)
+        w = (x - i)[:, None]
+        i, j = i % n, (i + 1) % n
+        return (1 - w) * self.qpos[i] + w * self.qpos[j], (1 - w) * self.qvel[i] + w * self.qvel[j]
+
+
+@lru_cache(maxsize=8)
+def reference_poses(model: Model, name: str, n: int = 200) -> ReferencePoses:
+    """Put reference gait ``name`` on ``model``."""
+    gait = ReferenceGait.load(name)
+    phase = np.arange(n) / n
+    angles = gait.qpos(phase)
+    qpos = np.tile(model.home, (n, 1))
+    qpos[:, [model.coordinate_index(c) for c in gait.coordinates]] = angles
+    qpos[:, model.coordinate_index("pelvis_tx")] = 0.0
+    qpos = on_the_ground(model, qpos)
+    qvel = (np.roll(qpos, -1, axis=0) - np.roll(qpos, 1, axis=0)) * (n / 2 / gait.cycle_s)
+    qvel[:, model.coordinate_index("pelvis_tx")] = gait.speed
+    return ReferencePoses(qpos, qvel)
+
+
+@dataclass(frozen=True)
+class Pushes:
+    """Random pushes on one segment: horizontal force pulses.
+
+    Args:
+        body: segment that is pushed.
+        impulse: N*s per kg body mass, that is the change of the body's mean velocity in m/s (low, high);
+            the direction, forward or backward, is drawn.
+        every_s: mean time between pushes, s.
+        duration_s: how long a push lasts, s.
+    """
+
+    body: str = "torso"
+    impulse: tuple[float, float] = (0.05, 0.25)
+    every_s: float = 2.0
+    duration_s: float = 0.1
+
+    def __call__(self, state: State, rng: Draws, force: Array) -> None:
+        """Write the push of the coming control step into ``force`` (B, nbody, 6)."""
+        body = mujoco.mj_name2id(state.model.mj, mujoco.mjtObj.mjOBJ_BODY, self.body)
+        # the pulse grid is fixed: a push may begin every duration_s, with the probability that gives every_s
+        slot = np.floor(state.time / self.duration_s + 1e-6)
+        begins = np.abs(state.time / self.duration_s - slot) < 1e-3
+        draw = rng.uniform([0.0, self.impulse[0], -1.0], [1.0, self.impulse[1], 1.0])
+        pushed = draw[:, 0] < self.duration_s / self.every_s
+        newton = np.sign(draw[:, 2]) * draw[:, 1] / self.duration_s * state.body_weight / 9.81
+        force[:, body, 0] = np.where(begins, np.where(pushed, newton, 0.0), force[:, body, 0])

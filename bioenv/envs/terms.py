@@ -1,0 +1,146 @@
+"""Terms: plain functions of a State for rewards, terminations and success, (B,) each.
+
+Penalties are non-negative and get a negative weight in ``Task.rewards``; scores lie in 0..1. A term with a
+setting is a function that returns the term: ``terms.speed(1.3)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioenv.envs.state import State
+
+Array = NDArray[np.float64]
+Term = Callable[[State], Array]
+
+
+def tolerance(error: ArrayLike, margin: float) -> Array:
+    """Score exp(-(error/margin)^2): 1 at no error, 1/e where the error is ``margin`` (same unit)."""
+    return np.exp(-np.square(np.asarray(error) / margin))
+
+
+# ---- effort and loading
+
+
+def effort(s: State) -> Array:
+    """Mean squared activation, 0..1 (Crowninshield & Brand 1981 with exponent 2)."""
+    a = s.activation
+    return np.einsum("ij,ij->i", a, a) / a.shape[1]
+
+
+def effort_cubed(s: State) -> Array:
+    """Mean cubed activation, 0..1: muscle fatigue (Ackermann & van den Bogert 2010)."""
+    a = s.activation
+    return np.einsum("ij,ij,ij->i", a, a, a) / a.shape[1]
+
+
+def metabolic(s: State) -> Array:
+    """Metabolic rate of the muscles in W per kg body mass (Bhargava et al. 2004), without the basal rate."""
+    return s.metabolic_rate.sum(axis=1) * (9.81 / s.body_weight)
+
+
+def joint_load(s: State) -> Array:
+    """Mean squared joint contact force in body weights squared, over the model's loaded joints."""
+    f = s.joint_contact_force
+    return np.einsum("bji,bji->b", f, f) / (f.shape[1] * np.square(s.body_weight))
+
+
+def limit_torque(s: State) -> Array:
+    """Sum of the joint-limit torques in N*m: ligaments and bone at the end of the range of motion."""
+    return s.limit_torque.sum(axis=1)
+
+
+def ground_impact(threshold: float = 1.2) -> Term:
+    """Squared excess of each foot's vertical force over ``threshold`` body weights, summed over feet."""
+
+    def term(s: State) -> Array:
+        load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
+        return np.square(np.maximum(load - threshold, 0.0)).sum(axis=1)
+
+    return term
+
+
+def smoothness(s: State) -> Array:
+    """Mean squared change of excitation since the last control step, 0..1."""
+    d = s.excitation - s.previous_excitation
+    return np.einsum("ij,ij->i", d, d) / d.shape[1]
+
+
+# ---- where and how fast
+
+
+def speed(target: float | None = None, margin: float = 0.4, coordinate: str = "pelvis_tx") -> Term:
+    """Score of the forward speed against ``target`` m/s, or against the commanded ``goal[:, 0]``."""
+
+    def term(s: State) -> Array:
+        wanted = s.goal[:, 0] if target is None else target
+        return tolerance(s.speed(coordinate) - wanted, margin)
+
+    return term
+
+
+def upright(coordinate: str = "pelvis_tilt", margin: float = 0.35, at: float = 0.0) -> Term:
+    """Score of a segment's tilt (rad) being ``at``."""
+    return lambda s: tolerance(s.coordinate(coordinate) - at, margin)
+
+
+def trunk_tilt(s: State) -> Array:
+    """(B,) rad, tilt of the trunk against the vertical, backward positive (pelvis plus lumbar)."""
+    return s.coordinate("pelvis_tilt") + s.coordinate("lumbar_extension")
+
+
+def still(margin: float = 0.3) -> Term:
+    """Score of standing still: root-mean-square of all coordinate velocities (rad/s, m/s) near zero."""
+    return lambda s: tolerance(np.sqrt(np.mean(np.square(s.qvel), axis=1)), margin)
+
+
+def fallen(height: float = 0.72, tilt: float = 0.7) -> Callable[[State], NDArray[np.bool_]]:
+    """Termination: pelvis below ``height`` (as a fraction of its standing height) or trunk beyond ``tilt`` rad."""
+
+    def term(s: State) -> NDArray[np.bool_]:
+        standing = s.model.home[s.model.coordinate_index("pelvis_tz")]
+        low = s.coordinate("pelvis_tz") < height * standing
+        return low | (np.abs(s.coordinate("pelvis_tilt")) > tilt) | (np.abs(trunk_tilt(s)) > tilt)
+
+    return term
+
+
+def mean_speed_within(share: float = 0.15) -> Callable[[State], NDArray[np.bool_]]:
+    """Success: mean speed since the start within ``share`` of the commanded ``goal[:, 0]`` m/s.
+
+    It counts distance made, so that standing, falling and kicking on the spot score nothing.
+    """
+
+    def term(s: State) -> NDArray[np.bool_]:
+        i = s.model.coordinate_index("pelvis_tx")
+        mean = (s.qpos[:, i] - s.start_qpos[:, i]) / np.maximum(s.time, 0.5)
+        return np.abs(mean - s.goal[:, 0]) <= share * s.goal[:, 0]
+
+    return term
+
+
+# ---- following a reference
+
+
+def imitation(
+    pose: Callable[[State], Array], columns: Mapping[str, float], margin: float = 0.2
+) -> Term:
+    """Score of following a reference pose.
+
+    Args:
+        pose: State -> (B, nq) reference coordinates, rad.
+        columns: coordinate name -> weight; only these are compared.
+        margin: rad; weighted root-mean-square error that scores 1/e.
+    """
+    weight = np.array(list(columns.values()))
+    weight = weight / weight.sum()
+
+    def term(s: State) -> Array:
+        index = [s.model.coordinate_index(name) for name in columns]
+        miss = s.qpos[:, index] - pose(s)[:, index]
+        return np.exp(-(np.square(miss) @ weight) / margin**2)
+
+    return term

@@ -8,8 +8,8 @@
   const scrub = document.getElementById("film-scrub");
   const clock = document.getElementById("film-clock");
   const speeds = [...document.querySelectorAll("input[name=film-speed]")];
-  const SKIN = { r: "#b8c2cc", m: "#cdd5dc", l: "#e3e8ec" };
-  const EDGE = { r: "#7d8a96", m: "#93a0ab", l: "#bcc6ce" };
+  const SKIN = { r: "#cbd4dc", m: "#d8dfe5", l: "#e9edf0" };
+  const EDGE = { r: "#8a96a1", m: "#9ca8b2", l: "#c3ccd3" };
 
   // Light grey at rest, through amber, to dark red when fully active: darker means more.
   function colour(percent) {
@@ -91,8 +91,8 @@
       if (own !== side || path.length < 4) return;
       const active = film.activation.length ? film.activation[t][m] : 0;
       const points = path.map((v, i) => (i % 2 ? Y(v) : X(v - shift)));
-      ctx.globalAlpha = side === "l" ? 0.55 : 1;
-      line(ctx, points, 2 + active / 22, colour(active));
+      ctx.globalAlpha = side === "l" ? 0.6 : 1;
+      line(ctx, points, 2.5 + active / 18, colour(active));
       ctx.globalAlpha = 1;
     });
   }

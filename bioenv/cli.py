@@ -19,7 +19,7 @@ _OVERWRITE = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong usage."""
-    args = _parser().parse_args(argv)
+    args = parse(argv)
     module, _, function = args.run.partition(":")
     try:
         code: int = getattr(import_module(f"bioenv.commands.{module}"), function)(args)
@@ -36,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _fail(f"{error.strerror or error}{where}", 1, args.debug)
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments of a command line; exits with usage on a wrong one."""
+    return _parser().parse_args(argv)
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

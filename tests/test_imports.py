@@ -87,9 +87,7 @@ def test_the_facade_imports_only_the_registration_when_it_loads() -> None:
 
 
 def _fresh(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -101,7 +99,9 @@ def test_importing_bioenv_loads_nothing_heavy() -> None:
 
 
 def test_importing_bioenv_registers_the_tasks_with_gymnasium() -> None:
-    ids = _fresh("import gymnasium, bioenv; print(*(i for i in gymnasium.registry if 'bioenv' in i))")
+    ids = _fresh(
+        "import gymnasium, bioenv; print(*(i for i in gymnasium.registry if 'bioenv' in i))"
+    )
     assert ids.split() == list(dict.fromkeys(ids.split()))
     assert "bioenv/WalkImitate-v0" in ids.split()
 

@@ -1,0 +1,98 @@
+"""The table of scores: not rewarded first, since only that is a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Protocol
+
+from bioenv.evaluate.report.page import Section, absent, hint
+
+
+class ScoreLike(Protocol):
+    """What a score tells; see `bioenv.evaluate.Score`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def reference(self) -> object: ...
+    @property
+    def ok(self) -> bool | None: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def rewarded(self) -> bool: ...
+
+
+_MARKS = {
+    True: '<span class="yes">✓ yes</span>',
+    False: '<span class="no">✗ no</span>',
+    None: "–",
+}
+
+
+def scores(labels: Sequence[str], lists: Sequence[Sequence[ScoreLike]]) -> Section:
+    """One row per score, one value column per motion; `lists` is parallel to `labels`."""
+    by_name: dict[str, dict[int, ScoreLike]] = {}
+    for column, some in enumerate(lists):
+        for score in some:
+            by_name.setdefault(score.name, {})[column] = score
+    if not by_name:
+        return Section("scores", "Scores", absent("Left out: there is nothing to compare with."))
+    rows = []
+    for rewarded, title in (
+        (False, "Not rewarded in training: a prediction"),
+        (True, "Rewarded in training: a fit, no validation"),
+    ):
+        own = {n: c for n, c in by_name.items() if any(s.rewarded for s in c.values()) == rewarded}
+        if own:
+            width = 2 * len(labels) + 5
+            rows.append(f'<tr class="group"><th colspan="{width}">{title}</th></tr>')
+            rows += [_row(name, cells, len(labels)) for name, cells in own.items()]
+    head = "".join(f'<th class="number">{escape(label)}</th><th>ok</th>' for label in labels)
+    table = (
+        '<div class="table"><table><thead><tr><th>score</th>'
+        f"{head}<th>unit</th><th>reference</th><th>rewarded</th><th>source</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+    return Section("scores", "Scores", hint(_count(lists)) + table)
+
+
+def _count(lists: Sequence[Sequence[ScoreLike]]) -> str:
+    judged = [s.ok for some in lists for s in some if s.ok is not None]
+    return f"{sum(judged)} of {len(judged)} checks hold; – marks a figure without a limit."
+
+
+def _row(name: str, cells: Mapping[int, ScoreLike], columns: int) -> str:
+    one = next(iter(cells.values()))
+    values = "".join(
+        f'<td class="number">{number(cells[i].value)}</td><td>{_MARKS[cells[i].ok]}</td>'
+        if i in cells
+        else '<td class="number">–</td><td>–</td>'
+        for i in range(columns)
+    )
+    reference = "–" if one.reference is None else plain(one.reference)
+    return (
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th>{values}'
+        f"<td>{escape(one.unit)}</td><td>{escape(reference)}</td>"
+        f"<td>{'yes' if one.rewarded else 'no'}</td>"
+        f'<td class="source">{escape(one.source)}</td></tr>'
+    )
+
+
+def plain(value: object) -> str:
+    """A reference as text: numbers short, pairs as a range."""
+    if isinstance(value, tuple | list):
+        return " to ".join(plain(one) for one in value)
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where a person would not write one."""
+    if value != value:
+        return "not a number"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,23 @@
+"""Joint torques by inverse dynamics, and the physics check of a motion."""
+
+from __future__ import annotations
+
+from bioenv.inverse import inverse_dynamics
+from bioenv.models import Model
+from bioenv.motion import Motion
+
+_NEEDED = ("qpos", "qvel", "qacc", "ground_reaction_force", "center_of_pressure")
+
+
+def with_joint_torque(motion: Motion, body: Model | None) -> Motion:
+    """The motion with net joint torques, as inverse dynamics of a measured person gives them.
+
+    Muscles, passive structures and ends of range together, so that they compare with published
+    moments. Unchanged when it has joint_torque, or lacks what inverse dynamics needs.
+    """
+    if body is None or "joint_torque" in motion or not all(name in motion for name in _NEEDED):
+        return motion
+    if motion.labels("qpos") != body.coordinates:
+        return motion
+    torque = inverse_dynamics(body, *(motion[name] for name in _NEEDED), net=True)
+    return motion.add("joint_torque", torque, labels=body.coordinates, source="computed")

@@ -1,0 +1,243 @@
+"""Scores of motions against physics and a measured reference."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv import models
+from bioenv.errors import BioenvError
+from bioenv.evaluate import bands, gait, loads
+from bioenv.evaluate.compare import Comparison, comparisons, muscle_timing, pooled_rmse
+from bioenv.evaluate.gait import JOINTS, Gait
+from bioenv.evaluate.physics import with_joint_torque
+from bioenv.lab import reference as references
+from bioenv.lab.cycles import reference_of
+from bioenv.lab.reference import Reference
+from bioenv.models import Model
+from bioenv.motion import Motion
+from bioenv.motion_io import write_atomically
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One judged figure.
+
+    reference: the band or the measured value in words, "" without one; ok: inside the band, None
+    where nobody gives a band; source: whose band; rewarded: whether training rewarded it, so that
+    it validates nothing; motion: whose score it is.
+    """
+
+    name: str
+    value: float
+    unit: str
+    reference: str = ""
+    ok: bool | None = None
+    source: str = ""
+    rewarded: bool = False
+    motion: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able; a value that is not finite becomes None."""
+        value = float(self.value) if math.isfinite(self.value) else None
+        return {**asdict(self), "value": value}
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Motions, their gait cycles and scores.
+
+    names, models, gaits: one per motion; a model is None when the motion's body is unknown.
+    """
+
+    motions: tuple[Motion, ...]
+    names: tuple[str, ...]
+    models: tuple[Model | None, ...]
+    gaits: tuple[Gait, ...]
+    reference: Reference | None
+    scores: tuple[Score, ...]
+
+    @property
+    def cycles(self) -> tuple[Mapping[str, Array], ...]:
+        """Per motion: foot -> start and stop (n, 2) s of its gait cycles."""
+        return tuple({f: s[:, [0, 2]] for f, s in one.strides.items()} for one in self.gaits)
+
+    @property
+    def curves(self) -> tuple[Mapping[str, Mapping[str, Array]], ...]:
+        """Per motion: foot -> curve name -> (cycles, 101)."""
+        return tuple(one.curves for one in self.gaits)
+
+    def score(self, name: str, motion: str | None = None) -> Score:
+        """The score of a name (of the first motion, or of the named one). Raises BioenvError."""
+        mine = [s for s in self.scores if s.motion == (motion or self.names[0])]
+        for one in mine:
+            if one.name == name:
+                return one
+        raise BioenvError(
+            f"no score '{name}'; there are: {', '.join(sorted({s.name for s in mine}))}"
+        )
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the scores as a list of {name, value, unit, reference, ok, ...}, atomically."""
+        text = json.dumps([s.as_dict() for s in self.scores], indent=1, allow_nan=False)
+        return write_atomically(Path(path), (text + "\n").encode())
+
+    def save(self, path: str | Path) -> Path:
+        """Write the HTML report; returns its path."""
+        from bioenv.evaluate import report
+
+        report.write(self, path)
+        return Path(path)
+
+
+def evaluate(
+    motion: Motion | Sequence[Motion],
+    against: str | Path | Motion | Reference | None = "falisse2019",
+    model: Model | None = None,
+) -> Evaluation:
+    """Judge one or several motions.
+
+    `against` is a reference or its name (see `bioenv.lab.reference.load`), another motion, or None
+    for physics and gait figures alone. `model` is the body that moved; without it, the motion's own
+    model is loaded. A motion without whole strides, or one that fell, is scored as such.
+    Raises BioenvError for an unknown reference or no motions.
+    """
+    motions = (motion,) if isinstance(motion, Motion) else tuple(motion)
+    if not motions:
+        raise BioenvError("nothing to evaluate: no motions given")
+    reference = _reference(against)
+    names = _names(motions)
+    bodies = tuple(model or _model_of(one) for one in motions)
+    motions = tuple(with_joint_torque(m, b) for m, b in zip(motions, bodies, strict=True))
+    gaits = tuple(gait.analyse(one) for one in motions)
+    scores = tuple(
+        score
+        for one, name in zip(gaits, names, strict=True)
+        for score in _judge(one, reference, name)
+    )
+    return Evaluation(motions, names, bodies, gaits, reference, scores)
+
+
+def _judge(one: Gait, reference: Reference | None, name: str) -> list[Score]:
+    rows = [*_outcome(one)]
+    if "ground_reaction_force" in one.motion:
+        rows += _gait_scores(one, reference)
+    if reference is not None and one.count:
+        rows += [*_curve_scores(one, reference), *_timing_scores(one, reference)]
+    quantities = tuple(one.motion.meta.get("rewarded", ()))
+    return [
+        replace(row, motion=name, rewarded=bands.rewarded(row.name, quantities)) for row in rows
+    ]
+
+
+def _outcome(one: Gait) -> Iterator[Score]:
+    """Whether it stood, how long it is, how many strides it holds."""
+    motion = one.motion
+    yield Score("duration", motion.duration, "s")
+    if "ended" in motion.meta:
+        fell = motion.meta["ended"] == "terminated"
+        words = "ended by the task's termination (a fall)" if fell else "ran to its end"
+        yield _banded("completed", 0.0 if fell else 1.0, "1", note=words)
+    if "ground_reaction_force" in motion:
+        yield _banded("strides_found", float(one.count), "1", note=one.why)
+    if "activation" in motion:
+        effort = float((motion["activation"] ** 2).mean())
+        yield Score("mean_squared_activation", effort, "1")
+
+
+def _gait_scores(one: Gait, reference: Reference | None) -> Iterator[Score]:
+    measures = {
+        **gait.spatiotemporal(one), **gait.symmetry(one), **gait.landing(one),
+        **loads.ground(one), **loads.joint_contact(one), **loads.energy(one),
+    }  # fmt: skip
+    for name, (value, unit) in measures.items():
+        measured = reference.figure(name) if reference is not None else None
+        if reference is None or measured is None:
+            yield _banded(name, value, unit)
+        elif name == "speed":
+            band = bands.SPEED_TOLERANCE
+            ok = bool(abs(value / measured - 1) <= band)
+            text = f"{measured:.3f} +- {100 * band:g} %"
+            yield Score(name, value, unit, text, ok, _who(reference, name))
+        else:
+            score = _banded(name, value, unit)
+            text = f"{measured:.3g} ({reference.name})"
+            text = f"{score.reference}; {text}" if score.reference else text
+            source = score.source or _who(reference, name)
+            yield Score(name, value, unit, text, score.ok, source)
+
+
+def _curve_scores(one: Gait, reference: Reference) -> Iterator[Score]:
+    found = comparisons(one, reference)
+    pooled = pooled_rmse(found, JOINTS)
+    if pooled is not None:
+        yield _banded("joint_angle_rmse", pooled, "deg", note=f"against {reference.name}")
+        mean_r = float(np.mean([found[joint].r for joint in JOINTS]))
+        yield Score("joint_angle_r", mean_r, "1", "", None, f"against {reference.name}")
+    for name, figures in found.items():
+        yield from _comparison_scores(name, figures, reference)
+
+
+def _comparison_scores(name: str, found: Comparison, reference: Reference) -> Iterator[Score]:
+    source = f"against {reference.name}, {reference.people}"
+    for figure, unit in (
+        ("rmse", found.unit), ("offset_free_rmse", found.unit), ("r", "1"),
+        ("inside_1sd", "1"), ("inside_2sd", "1"),
+    ):  # fmt: skip
+        yield Score(f"{name}_{figure}", getattr(found, figure), unit, "", None, source)
+
+
+def _timing_scores(one: Gait, reference: Reference) -> Iterator[Score]:
+    source = f"EMG envelopes of {reference.name}; shape only"
+    found = muscle_timing(one, reference)
+    if found:
+        mean = float(np.nanmean([t.r for t in found.values()]))
+        yield Score("emg_r", mean, "1", "", None, f"mean over {len(found)} muscles; {source}")
+    for muscle, timing in found.items():
+        yield Score(f"emg_{muscle}_r", timing.r, "1", "", None, source)
+        yield Score(f"emg_{muscle}_similarity", timing.similarity, "1", "", None, source)
+        yield Score(f"emg_{muscle}_lag", timing.lag, "cycle", "", None, source)
+
+
+def _banded(name: str, value: float, unit: str, note: str = "") -> Score:
+    """A score with the band of its name, when there is one."""
+    band = bands.BANDS.get(name)
+    if band is None:
+        return Score(name, value, unit, "", None, note)
+    ok = bool(band.low <= value <= band.high)
+    source = f"{band.source}; {note}" if note else band.source
+    return Score(name, value, unit, band.text, ok, source)
+
+
+def _who(reference: Reference, figure: str) -> str:
+    return f"{reference.name}: {reference.figures[figure].source}"
+
+
+def _reference(against: str | Path | Motion | Reference | None) -> Reference | None:
+    if against is None or isinstance(against, Reference):
+        return against
+    if isinstance(against, Motion):
+        return reference_of(against, str(against.meta.get("label", "motion")))
+    return references.load(against)
+
+
+def _names(motions: Sequence[Motion]) -> tuple[str, ...]:
+    names: list[str] = []
+    for number, motion in enumerate(motions, 1):
+        name = str(motion.meta.get("label") or motion.meta.get("task") or f"motion {number}")
+        names.append(name if name not in names else f"{name} ({number})")
+    return tuple(names)
+
+
+def _model_of(motion: Motion) -> Model | None:
+    """The body of a motion, or None when its name is no model's."""
+    return models.load(motion.model) if motion.model in models.available() else None

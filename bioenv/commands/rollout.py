@@ -6,8 +6,8 @@ import argparse
 import shlex
 from pathlib import Path
 
-from bioenv.agents import rollout
 from bioenv.agents.policy import Policy
+from bioenv.agents.rollout import rollout
 from bioenv.commands.files import claim
 from bioenv.errors import BioenvError
 from bioenv.motion import Motion

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from bioenv.agents import train
+from bioenv.agents.training import train
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,12 +9,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.lab.reference import PERCENT, Reference
-from bioenv.models import Model
+from bioenv.errors import BioenvError
+from bioenv.evaluate.gait import Gait, analyse
+from bioenv.inverse import inverse_dynamics
+from bioenv.lab import cycles as cut
+from bioenv.lab.reference import Reference
+from bioenv.models import Model, load
 from bioenv.motion import Motion
 
 Array = NDArray[np.float64]
-GRAVITY = 9.80665  # m/s^2
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +27,27 @@ class Shown:
     Attributes:
         label: what it is called in legends.
         model: the body it moves, or None when it is unknown (no film then).
-        cycles: per side "r" and "l" the start and stop times (n, 2) in s of its gait cycles.
+        gait: its gait cycles.
     """
 
     label: str
     motion: Motion
     model: Model | None
-    cycles: Mapping[str, Array]
+    gait: Gait
+
+    @classmethod
+    def of(cls, motion: Motion, number: int) -> Shown:
+        """A motion for the report, with its model, gait cycles and net joint torques."""
+        model = _model(motion)
+        label = str(motion.meta.get("label") or motion.meta.get("task") or f"motion {number}")
+        motion = _with_torques(motion, model)
+        return cls(label, motion, model, analyse(motion))
+
+    @cached_property
+    def cycles(self) -> Mapping[str, Array]:
+        """Start and stop times (n, 2) in s of the cycles of each side, "r" and "l"."""
+        empty = np.empty((0, 3))
+        return {side: self.gait.strides.get(side, empty)[:, [0, -1]] for side in ("r", "l")}
 
     @cached_property
     def mass(self) -> float:
@@ -43,7 +60,7 @@ class Shown:
     @property
     def weight(self) -> float:
         """Body weight in N."""
-        return self.mass * GRAVITY
+        return self.mass * cut.GRAVITY
 
     @property
     def walks(self) -> bool:
@@ -80,13 +97,7 @@ class Shown:
         return float(spans[first, 0]), float(spans[last, 1])
 
     def _resample(self, values: Array, side: str) -> Array:
-        spans = self.cycles[side]
-        at = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * PERCENT / 100
-        time = self.motion.time
-        after = np.searchsorted(time, at).clip(1, time.size - 1)
-        share = ((at - time[after - 1]) / (time[after] - time[after - 1])).clip(0, 1)
-        share = share.reshape(share.shape + (1,) * (values.ndim - 1))
-        return np.asarray(values[after - 1] * (1 - share) + values[after] * share)
+        return cut.resample(self.motion.time, values, self.cycles[side])
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +112,10 @@ class Content:
         """The motions with gait cycles."""
         return [one for one in self.shown if one.walks]
 
+    def walking_with(self, channel: str) -> list[Shown]:
+        """The motions with gait cycles and a channel."""
+        return [one for one in self.walking if channel in one.motion]
+
     def numbered(self, some: Iterable[Shown]) -> Iterator[tuple[int, Shown]]:
         """Motions with their number in the whole report, which fixes their colour."""
         order = {id(one): index for index, one in enumerate(self.shown)}
@@ -109,5 +124,30 @@ class Content:
     def why_not(self, channel: str) -> str:
         """The sentence that stands in place of a figure of a channel."""
         if not self.walking:
-            return "Left out: no gait cycles were found in the motion."
+            why = next((one.gait.why for one in self.shown if one.gait.why), "no motion")
+            return f"Left out: {why}."
         return f"Left out: the motion has no channel {channel}."
+
+
+def _model(motion: Motion) -> Model | None:
+    """The body of a motion, or None when its name or its coordinates are not known here."""
+    if motion.model is None or "qpos" not in motion:
+        return None
+    try:
+        model = load(motion.model)
+    except BioenvError:
+        return None
+    return model if set(model.coordinates) <= set(motion.labels("qpos")) else None
+
+
+def _with_torques(motion: Motion, model: Model | None) -> Motion:
+    """The motion with net joint torques by inverse dynamics, where its channels allow that."""
+    needed = ("qpos", "qvel", "qacc", "ground_reaction_force", "center_of_pressure")
+    if model is None or "joint_torque" in motion or not all(n in motion for n in needed):
+        return motion
+    if any(motion.labels(n) != model.coordinates for n in needed[:3]):
+        return motion
+    if any(motion.labels(n) != model.feet for n in needed[3:]):
+        return motion
+    torque = inverse_dynamics(model, *(motion[name] for name in needed), net=True)
+    return motion.add("joint_torque", torque, labels=model.coordinates, source="computed")

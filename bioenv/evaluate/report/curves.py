@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bioenv.evaluate.report import figures
 from bioenv.evaluate.report.content import Content, Shown
@@ -15,114 +16,123 @@ from bioenv.lab.reference import EMG_OF_MUSCLE, PERCENT, Reference
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Array = NDArray[np.float64]
+
 _DEGREES = 180 / np.pi
-_ANGLES = (
-    ("hip_flexion", "Hip flexion (°)"),
-    ("knee_angle", "Knee flexion (°)"),
-    ("ankle_angle", "Ankle dorsiflexion (°)"),
-)
-_MOMENTS = (
-    ("hip_flexion", "Hip, + flexion (N·m/kg)"),
-    ("knee_angle", "Knee, + flexion (N·m/kg)"),
-    ("ankle_angle", "Ankle, + dorsiflexion (N·m/kg)"),
-)
-_BAND = "mean dashed, bands one and two standard deviations"
+_SIDES = ("r", "l")
+_ANGLES = {
+    "hip_flexion": "Hip flexion (°)",
+    "knee_angle": "Knee flexion (°)",
+    "ankle_angle": "Ankle dorsiflexion (°)",
+}
+_MOMENTS = {
+    "hip_flexion": "Hip, + flexion (N·m/kg)",
+    "knee_angle": "Knee, + flexion (N·m/kg)",
+    "ankle_angle": "Ankle, + dorsiflexion (N·m/kg)",
+}
+_FORCES = {
+    "grf_vertical": (2, "Vertical (body weights)"),
+    "grf_fore_aft": (0, "Fore-aft, + forward (body weights)"),
+}
+_MUSCLES = {
+    "hamstrings": "Hamstrings",
+    "bifemsh": "Biceps femoris, short head",
+    "glut_max": "Gluteus maximus",
+    "iliopsoas": "Iliopsoas",
+    "rect_fem": "Rectus femoris",
+    "vasti": "Vasti",
+    "gastroc": "Gastrocnemius",
+    "soleus": "Soleus",
+    "tib_ant": "Tibialis anterior",
+}
+_EMG_ON = 0.5  # share of the envelope's peak above which a muscle counts as on
 
 
 def joints(content: Content) -> Section:
     """Hip, knee and ankle angles against the measured band."""
-    return _pairs(content, "angles", "Joint angles", "qpos", _ANGLES, _DEGREES, lambda name: name)
+    bodies = content.walking_with("qpos")
+    if not bodies:
+        return Section("angles", "Joint angles", absent(content.why_not("qpos")))
+
+    def fill(panels: list[Axes]) -> None:
+        for panel, (name, title) in zip(panels, _ANGLES.items(), strict=True):
+            _reference(panel, content.reference, name, _DEGREES)
+            for index, body in content.numbered(bodies):
+                _both_legs(panel, index, _columns(body, "qpos", name, _DEGREES))
+            panel.set_title(title)
+        figures.percent_axis(panels)
+
+    caption = "Right leg solid, left leg dashed; thin lines are single strides of the right leg. "
+    figure = figures.draw(
+        "angles", "Joint angles over the gait cycle", caption + _band_note(content),
+        (1, 3), (10, 3.0), fill,
+    )  # fmt: skip
+    return Section("angles", "Joint angles", figure + _legend(content, bodies))
 
 
 def moments(content: Content) -> Section:
-    """Joint moments by inverse dynamics against the measured band."""
-    return _pairs(
-        content, "moments", "Joint moments", "joint_torque", _MOMENTS, None,
-        lambda name: f"{name}_moment",
+    """Net joint moments by inverse dynamics against the measured band."""
+    bodies = content.walking_with("joint_torque")
+    if not bodies:
+        return Section("moments", "Joint moments", absent(content.why_not("joint_torque")))
+
+    def fill(panels: list[Axes]) -> None:
+        for panel, (name, title) in zip(panels, _MOMENTS.items(), strict=True):
+            _reference(panel, content.reference, f"{name}_moment", 1.0)
+            for index, body in content.numbered(bodies):
+                _both_legs(panel, index, _columns(body, "joint_torque", name, 1 / body.mass))
+            panel.set_title(title)
+        figures.percent_axis(panels)
+
+    caption = "Net moments by inverse dynamics; right leg solid, left leg dashed. "
+    figure = figures.draw(
+        "moments", "Joint moments over the gait cycle", caption + _band_note(content),
+        (1, 3), (10, 3.0), fill,
     )  # fmt: skip
-
-
-def _pairs(
-    content: Content,
-    key: str,
-    title: str,
-    channel: str,
-    panels: Sequence[tuple[str, str]],
-    factor: float | None,
-    curve_name: Callable[[str], str],
-) -> Section:
-    """A row of panels of one coordinate each, both legs; no factor means per body mass."""
-    shown = [one for one in content.walking if channel in one.motion]
-    if not shown:
-        return Section(key, title, absent(content.why_not(channel)))
-    scale = _DEGREES if factor is not None else 1.0
-
-    def fill(axes: list[Axes]) -> None:
-        for one, (name, label) in zip(axes, panels, strict=True):
-            _reference(one, content.reference, curve_name(name), scale)
-            for index, motion in content.numbered(shown):
-                unit = factor if factor is not None else 1 / motion.mass
-                _both_legs(one, motion, index, lambda side, m=motion, n=name, u=unit: (
-                    m.over_cycle(channel, f"{n}_{side}", side) * u
-                ))  # fmt: skip
-            one.set_title(label)
-        figures.percent_axis(axes)
-
-    caption = (
-        f"Right leg solid, left leg dashed; thin lines are single strides. {_band_note(content)}"
-    )
-    figure = figures.draw(key, f"{title} over the gait cycle", caption, (1, 3), (10, 3.0), fill)
-    return Section(key, title, figure + _legend(content, shown))
+    return Section("moments", "Joint moments", figure + _legend(content, bodies))
 
 
 def ground(content: Content) -> Section:
     """Vertical and fore-aft ground reaction force in body weights."""
     channel = "ground_reaction_force"
-    shown = [one for one in content.walking if channel in one.motion]
-    if not shown:
+    bodies = content.walking_with(channel)
+    if not bodies:
         return Section("ground", "Ground reaction force", absent(content.why_not(channel)))
-    panels = (
-        (2, "grf_vertical", "Vertical (body weights)"),
-        (0, "grf_fore_aft", "Fore-aft, + forward (body weights)"),
-    )
 
-    def fill(axes: list[Axes]) -> None:
-        for one, (axis, name, label) in zip(axes, panels, strict=True):
-            _reference(one, content.reference, name, 1.0)
-            for index, motion in content.numbered(shown):
-                _both_legs(one, motion, index, lambda side, m=motion, a=axis: (
-                    m.over_cycle(channel, side, side)[:, :, a] / m.weight
-                ))  # fmt: skip
-            one.set_title(label)
-        figures.percent_axis(axes)
+    def fill(panels: list[Axes]) -> None:
+        for panel, (name, (axis, title)) in zip(panels, _FORCES.items(), strict=True):
+            _reference(panel, content.reference, name, 1.0)
+            for index, body in content.numbered(bodies):
+                both = {s: body.over_cycle(channel, s, s)[..., axis] for s in _SIDES}
+                _both_legs(panel, index, {s: f / body.weight for s, f in both.items()})
+            panel.set_title(title)
+        figures.percent_axis(panels)
 
     caption = f"Right foot solid, left foot dashed. {_band_note(content)}"
     figure = figures.draw(
         "ground", "Ground reaction force over the gait cycle", caption, (1, 2), (10, 3.2), fill
     )
-    return Section("ground", "Ground reaction force", figure + _legend(content, shown))
+    return Section("ground", "Ground reaction force", figure + _legend(content, bodies))
 
 
 def muscles(content: Content) -> Section:
     """Activation of every muscle of the leg, over the EMG envelope where one was measured."""
-    shown = [one for one in content.walking if "activation" in one.motion]
-    if not shown:
+    bodies = content.walking_with("activation")
+    if not bodies:
         return Section("muscles", "Muscle activation", absent(content.why_not("activation")))
-    names = [n[:-2] for n in shown[0].motion.labels("activation") if n.endswith("_r")]
+    names = _of_the_leg(bodies[0], "activation")
     rows = -(-len(names) // 3)
 
-    def fill(axes: list[Axes]) -> None:
-        for one, name in zip(axes, names, strict=False):
-            heard = _emg(one, content.reference, name)
-            for index, motion in content.numbered(shown):
-                _both_legs(one, motion, index, lambda side, m=motion, n=name: (
-                    m.over_cycle("activation", f"{n}_{side}", side)
-                ))  # fmt: skip
-            one.set_ylim(0, 1.02)
-            one.set_title(name if heard else f"{name} (no EMG)")
-        for one in axes[len(names) :]:
-            one.set_visible(False)
-        figures.percent_axis(axes)
+    def fill(panels: list[Axes]) -> None:
+        for panel, name in zip(panels, names, strict=False):
+            heard = _emg(panel, content.reference, name)
+            for index, body in content.numbered(bodies):
+                _both_legs(panel, index, _columns(body, "activation", name, 1.0))
+            panel.set_ylim(0, 1.02)
+            panel.set_title(_called(name) if heard else f"{_called(name)} (no EMG)")
+        for panel in panels[len(names) :]:
+            panel.set_visible(False)
+        figures.percent_axis(panels)
 
     caption = (
         "Activation 0 to 1, right leg solid, left leg dashed. Grey: measured EMG envelope with "
@@ -130,117 +140,128 @@ def muscles(content: Content) -> Section:
         "height. The bar on top of a panel marks when the measured muscle is on (envelope above "
         "half of its peak)."
     )
-    figure = figures.draw(
-        "muscles",
-        "Muscle activation over the gait cycle",
-        caption,
-        (rows, 3),
-        (10, 2.1 * rows),
-        fill,
-    )
-    return Section("muscles", "Muscle activation", figure + _legend(content, shown))
+    title = "Muscle activation over the gait cycle"
+    figure = figures.draw("muscles", title, caption, (rows, 3), (10, 2.1 * rows), fill)
+    return Section("muscles", "Muscle activation", figure + _legend(content, bodies))
 
 
 def loads(content: Content) -> Section:
     """Resultant joint contact forces in body weights."""
     channel = "joint_contact_force"
-    shown = [one for one in content.walking if channel in one.motion]
-    if not shown:
+    bodies = content.walking_with(channel)
+    if not bodies:
         return Section("loads", "Joint contact force", absent(content.why_not(channel)))
 
-    def fill(axes: list[Axes]) -> None:
-        for one, joint in zip(axes, ("hip", "knee", "ankle"), strict=True):
-            for index, motion in content.numbered(shown):
-                _both_legs(one, motion, index, lambda side, m=motion, j=joint: (
-                    np.linalg.norm(m.over_cycle(channel, f"{j}_{side}", side), axis=2) / m.weight
-                ))  # fmt: skip
-            one.set_ylim(bottom=0)
-            one.set_title(f"{joint.capitalize()} (body weights)")
-        figures.percent_axis(axes)
+    def fill(panels: list[Axes]) -> None:
+        for panel, joint in zip(panels, ("hip", "knee", "ankle"), strict=True):
+            for index, body in content.numbered(bodies):
+                both = _columns(body, channel, joint, 1 / body.weight)
+                size = {side: np.linalg.norm(force, axis=-1) for side, force in both.items()}
+                _both_legs(panel, index, size)
+            panel.set_ylim(bottom=0)
+            panel.set_title(f"{joint.capitalize()} (body weights)")
+        figures.percent_axis(panels)
 
     caption = (
         "Resultant force on the joint's child segment, muscles included; right solid, left dashed. "
-        "Measured in instrumented knees while walking: peaks of 2.2 to 2.6 body weights."
+        "Instrumented knees measured peaks of 2.2 to 2.6 body weights in walking (D'Lima 2006, "
+        "Kutzner 2010)."
     )
-    figure = figures.draw(
-        "loads", "Joint contact force over the gait cycle", caption, (1, 3), (10, 3.0), fill
-    )
-    return Section("loads", "Joint contact force", figure + _legend(content, shown))
+    title = "Joint contact force over the gait cycle"
+    figure = figures.draw("loads", title, caption, (1, 3), (10, 3.0), fill)
+    return Section("loads", "Joint contact force", figure + _legend(content, bodies, False))
 
 
 def energy(content: Content) -> Section:
     """Metabolic power: of all muscles over the cycle, and the mean of each muscle."""
     channel = "metabolic_rate"
-    shown = [one for one in content.walking if channel in one.motion]
-    if not shown:
+    bodies = content.walking_with(channel)
+    if not bodies:
         return Section("energy", "Metabolic power", absent(content.why_not(channel)))
-    names = [n[:-2] for n in shown[0].motion.labels(channel) if n.endswith("_r")]
-    height = 0.8 / len(shown)
+    names = _of_the_leg(bodies[0], channel)
+    height = 0.8 / len(bodies)
 
-    def fill(axes: list[Axes]) -> None:
-        for index, motion in content.numbered(shown):
-            total = motion.all_over_cycle(channel, "r").sum(axis=2) / motion.mass
-            figures.cycles(axes[0], PERCENT, total, index)
-            each = [_mean_power(motion, name) for name in names]
-            at = np.arange(len(names)) + (shown.index(motion) - (len(shown) - 1) / 2) * height
-            axes[1].barh(at, each, height=0.9 * height, color=figures.colour(index))
-        axes[0].set_title("All muscles over the cycle (W/kg)")
-        axes[0].set_ylim(bottom=0)
-        figures.percent_axis(axes[:1])
-        axes[1].set_yticks(range(len(names)), names)
-        axes[1].invert_yaxis()
-        axes[1].grid(axis="y", visible=False)
-        axes[1].set_title("Mean of each muscle, both legs (W/kg)")
+    def fill(panels: list[Axes]) -> None:
+        for row, (index, body) in enumerate(content.numbered(bodies)):
+            total = body.all_over_cycle(channel, "r").sum(axis=2) / body.mass
+            _both_legs(panels[0], index, {"r": total})
+            at = np.arange(len(names)) + (row - (len(bodies) - 1) / 2) * height
+            each = [_mean_power(body, name) for name in names]
+            panels[1].barh(at, each, height=0.9 * height, color=figures.colour(index))
+        panels[0].set_title("All muscles over the cycle of the right leg (W/kg)")
+        panels[0].set_ylim(bottom=0)
+        figures.percent_axis(panels[:1])
+        panels[1].set_yticks(range(len(names)), [_called(name) for name in names])
+        panels[1].invert_yaxis()
+        panels[1].grid(axis="y", visible=False)
+        panels[1].set_title("Mean of each muscle, both legs (W/kg)")
 
     caption = "Metabolic rate of the muscles (Bhargava et al. 2004), without the basal rate."
-    figure = figures.draw(
-        "energy", "Metabolic power of the muscles", caption, (1, 2), (10, 3.4), fill
-    )
-    return Section("energy", "Metabolic power", figure + _legend(content, shown))
+    title = "Metabolic power of the muscles"
+    figure = figures.draw("energy", title, caption, (1, 2), (10, 3.4), fill)
+    return Section("energy", title, figure + _legend(content, bodies, False))
 
 
-def _mean_power(one: Shown, name: str) -> float:
-    both = one.motion.column("metabolic_rate", f"{name}_r") + one.motion.column(
-        "metabolic_rate", f"{name}_l"
-    )
-    inside = one.inside_cycles
-    return float(both[inside].mean() / one.mass)
+def _of_the_leg(body: Shown, channel: str) -> list[str]:
+    """Muscles of the right leg by their name without the side."""
+    return [name[:-2] for name in body.motion.labels(channel) if name.endswith("_r")]
 
 
-def _both_legs(axes: Axes, one: Shown, index: int, curve: Callable[[str], figures.Array]) -> None:
+def _called(muscle: str) -> str:
+    return _MUSCLES.get(muscle, muscle.replace("_", " "))
+
+
+def _columns(body: Shown, channel: str, name: str, factor: float) -> dict[str, Array]:
+    """side -> cycles of `name` on that side, times a factor, for the sides that are there."""
+    labels = body.motion.labels(channel)
+    return {
+        side: factor * body.over_cycle(channel, f"{name}_{side}", side)
+        for side in _SIDES
+        if f"{name}_{side}" in labels
+    }
+
+
+def _mean_power(body: Shown, muscle: str) -> float:
+    columns = [n for n in body.motion.labels("metabolic_rate") if n[:-2] == muscle]
+    both = sum(body.motion.column("metabolic_rate", n)[body.inside_cycles] for n in columns)
+    return float(np.mean(both) / body.mass)
+
+
+def _both_legs(panel: Axes, index: int, curves: Mapping[str, Array]) -> None:
+    """Draw cycles by side: the right one with its single strides, the left one dashed."""
     for side, style in (("l", (0, (3, 1.5))), ("r", "-")):
-        if len(one.cycles[side]):
-            figures.cycles(axes, PERCENT, curve(side), index, style, faint=side == "r")
+        if side in curves and len(curves[side]):
+            figures.cycles(panel, PERCENT, curves[side], index, style, faint=side == "r")
 
 
-def _reference(axes: Axes, reference: Reference | None, name: str, factor: float) -> None:
+def _reference(panel: Axes, reference: Reference | None, name: str, factor: float) -> None:
     if reference is not None and name in reference.curves:
         curve = reference.curves[name]
-        figures.band(axes, PERCENT, curve.mean * factor, np.nan_to_num(curve.sd) * factor)
+        figures.band(panel, PERCENT, curve.mean * factor, np.nan_to_num(curve.sd) * factor)
 
 
-def _emg(axes: Axes, reference: Reference | None, muscle: str) -> bool:
+def _emg(panel: Axes, reference: Reference | None, muscle: str) -> bool:
     """Draw the measured envelopes of a muscle; False when the reference has none."""
-    names = EMG_OF_MUSCLE.get(muscle, ()) if reference is not None else ()
-    curves = [reference.curves[n] for n in names if reference and n in reference.curves]
+    electrodes = EMG_OF_MUSCLE.get(muscle, ())
+    measured = reference.curves if reference is not None else {}
+    curves = [measured[name] for name in electrodes if name in measured]
     if not curves:
         return False
     mean = np.mean([c.mean for c in curves], axis=0)
-    sd = np.mean([np.nan_to_num(c.sd) for c in curves], axis=0)
-    figures.band(axes, PERCENT, mean, sd)
-    on = mean > 0.5 * mean.max()
-    axes.fill_between(PERCENT, 0.985, 1.02, where=on, color=figures.SOFT, lw=0, step="mid")
+    figures.band(panel, PERCENT, mean, np.mean([np.nan_to_num(c.sd) for c in curves], axis=0))
+    on = mean > _EMG_ON * mean.max()
+    panel.fill_between(PERCENT, 0.985, 1.02, where=on, color=figures.SOFT, lw=0, step="mid")
     return True
 
 
 def _band_note(content: Content) -> str:
     if content.reference is None:
-        return "No reference."
-    return f"Grey: {content.reference.people}; {_BAND}."
+        return "There is no reference."
+    return f"Grey: {content.reference.people}; mean dashed, bands one and two standard deviations."
 
 
-def _legend(content: Content, shown: Sequence[Shown]) -> str:
-    entries = [(m.label, figures.colour(i), False) for i, m in content.numbered(shown)]
-    if content.reference is not None:
+def _legend(content: Content, bodies: Sequence[Shown], reference: bool = True) -> str:
+    entries = [(one.label, figures.colour(i), False) for i, one in content.numbered(bodies)]
+    if reference and content.reference is not None:
         entries.append((content.reference.name, figures.REFERENCE, True))
     return legend(entries)

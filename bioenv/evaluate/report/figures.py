@@ -26,7 +26,6 @@ _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9.5,
-    "axes.titleweight": "medium",
     "axes.titlelocation": "left",
     "axes.labelcolor": SOFT,
     "axes.edgecolor": "#aab3bb",

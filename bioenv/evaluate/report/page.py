@@ -44,7 +44,7 @@ def legend(entries: Sequence[tuple[str, str, bool]]) -> str:
 def page(
     title: str,
     facts: Mapping[str, str],
-    verdict: str,
+    verdicts: Sequence[str],
     sections: Sequence[Section],
     films: Sequence[Mapping[str, Any]],
     footer: str,
@@ -70,14 +70,14 @@ def page(
 <header>
 <p class="kicker">bioenv report</p>
 <h1>{escape(title)}</h1>
-<p class="verdict">{escape(verdict)}</p>
+{"".join(f'<p class="verdict">{escape(text)}</p>' for text in verdicts)}
 <dl class="facts">{_facts(facts)}</dl>
 <nav aria-label="Contents">{contents}</nav>
 </header>
 {body}
 <footer>{escape(footer)}</footer>
 </main>
-{_player(films)}
+{_script(films)}
 </body>
 </html>
 """
@@ -92,7 +92,29 @@ def _facts(facts: Mapping[str, str]) -> str:
     return "".join(one(name, value) for name, value in facts.items() if value)
 
 
-def _player(films: Sequence[Mapping[str, Any]]) -> str:
+def player(labels: Sequence[str]) -> str:
+    """The screens of the films, side by side, and their common controls."""
+    screens = "".join(
+        f'<figure><canvas class="film" role="img" aria-label="Film of {escape(label)}"></canvas>'
+        f"<figcaption>{escape(label)}</figcaption></figure>"
+        for label in labels
+    )
+    speeds = "".join(
+        f'<label><input type="radio" name="film-speed" value="{value}"{checked}> {text}</label>'
+        for value, text, checked in ((1, "1×", " checked"), (0.5, "½×", ""), (0.25, "¼×", ""))
+    )
+    return (
+        f'<div class="screens">{screens}</div><div class="controls">'
+        '<button type="button" id="film-play" aria-pressed="false">Play</button>'
+        '<input type="range" id="film-scrub" min="0" max="1000" value="0" aria-label="Time">'
+        '<output id="film-clock">0.00 s</output>'
+        f'<fieldset aria-label="Speed">{speeds}</fieldset></div>'
+        '<p class="hint">Muscles: at rest<span class="ramp"></span>fully active. Arrows: ground '
+        "reaction force. The right leg is in front.</p>"
+    )
+
+
+def _script(films: Sequence[Mapping[str, Any]]) -> str:
     if not films:
         return ""
     # "<" inside JSON would end the script element early.

@@ -19,7 +19,7 @@ Index = NDArray[np.intp]
 class Columns:
     """Columns of ``sensordata``.
 
-    foot_force, foot_point: (feet, 3) of the sensors grf_<foot>, whose force is the one *on the floor*;
+    foot_force, foot_point: (feet, 3) of the sensors grf_<foot>, the force on the foot;
     joint_contact: (joints, 3) of contact_<joint>; limits: (n,) of all joint-limit sensors.
     """
 

@@ -137,7 +137,7 @@ class State:
     @cached_property
     def ground_reaction_force(self) -> Array:
         """(B, feet, 3) N on each foot, world axes."""
-        return -self._sim.sensordata[:, columns(self.model).foot_force]
+        return self._sim.sensordata[:, columns(self.model).foot_force]
 
     @cached_property
     def center_of_pressure(self) -> Array:

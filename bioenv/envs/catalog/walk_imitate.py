@@ -20,10 +20,19 @@ _ANGLES = {
     for joint, weight in (("hip_flexion", 1.0), ("knee_angle", 1.0), ("ankle_angle", 1.0))
 }
 
+_FALLEN = terms.fallen()
+
 
 def reference_pose(s: State) -> NDArray[np.float64]:
     """(B, nq) the reference at the clock's phase."""
     return gait.reference_poses(s.model, REFERENCE).at(s.phase)[0]
+
+
+def lost(s: State) -> NDArray[np.bool_]:
+    """Fallen, or so far from the reference (25 degrees on average) that nothing is left to imitate."""
+    index = [s.model.coordinate_index(name) for name in _ANGLES]
+    miss = (s.qpos - reference_pose(s))[:, index]
+    return _FALLEN(s) | (np.mean(np.square(miss), axis=1) > np.deg2rad(25.0) ** 2)
 
 
 def vertical_force(s: State) -> NDArray[np.float64]:
@@ -44,9 +53,9 @@ TASK = Task(
     observe=gait.observe,
     rewards={
         "alive": (0.2, lambda s: np.ones(len(s.time))),
-        "angles": (1.0, terms.imitation(reference_pose, _ANGLES, margin=0.2)),
-        "speed": (0.5, terms.speed(margin=0.3)),
-        "upright": (0.2, lambda s: terms.tolerance(s.coordinate("pelvis_tilt"), 0.15)),
+        "angles": (1.0, terms.imitation(reference_pose, _ANGLES, margin=0.3)),
+        "speed": (0.5, terms.speed(margin=0.5)),
+        "upright": (0.2, lambda s: terms.tolerance(s.coordinate("pelvis_tilt"), 0.25)),
         "vertical_force": (0.3, vertical_force),
         "effort": (-0.3, terms.effort),
         "impact": (-0.3, terms.ground_impact(1.2)),
@@ -56,7 +65,7 @@ TASK = Task(
     goal=lambda rng: np.full((len(rng), 1), _GAIT.speed),
     cycle_s=_GAIT.cycle_s,
     reset=_start,
-    terminate=terms.fallen(),
+    terminate=lost,
     control_dt=0.02,
     episode_s=10.0,
     success=terms.mean_speed_within(0.15),

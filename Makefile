@@ -20,7 +20,8 @@ $(INSTALLED): pyproject.toml .ci/constraints.txt
 	touch $@
 
 demo: $(INSTALLED)  ## a trained walker, judged against a measured person, in one HTML file
-	$(BIN)/python examples/demo.py --out out/demo
+	$(BIN)/bioenv rollout WalkImitate-v0 --seed 1 --seconds 20 --out out/demo/walk.nc --opensim out/demo/opensim
+	$(BIN)/bioenv evaluate out/demo/walk.nc --against falisse2019 --out out/demo --json out/demo/scores.json
 
 test: $(INSTALLED)  ## the whole test suite
 	$(BIN)/python -m pytest

@@ -135,14 +135,16 @@ def _evaluate(commands: _Commands[argparse.ArgumentParser]) -> argparse.Argument
         "evaluate:run",
         "judge motions against the physics and a measured reference.\n\n"
         "Each argument is a motion (.nc, .npz) or a policy; a policy is rolled out first and its\n"
-        "motion saved beside the report. REFERENCE is a name or a motion file.\n"
+        "motion saved beside the report. REFERENCE is a name, a table or a motion file.\n"
         f"{_OVERWRITE}",
         "bioenv evaluate motion.nc --against falisse2019 --out report --json scores.json",
     )
     command.add_argument(
         "what", nargs="+", metavar="POLICY_OR_MOTION", help="what to judge, side by side"
     )
-    command.add_argument("--against", required=True, metavar="REFERENCE", help="measured people")
+    command.add_argument(
+        "--against", metavar="REFERENCE", help="measured people; without it physics alone"
+    )
     command.add_argument("--out", required=True, metavar="DIR", help="folder of the report")
     command.add_argument("--json", metavar="FILE", help="also write the scores as JSON")
     _seed_and_seconds(command)

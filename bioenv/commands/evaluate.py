@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bioenv.commands.files import claim, claim_folder
+from bioenv.commands.files import claim
 from bioenv.commands.listing import table
 from bioenv.commands.rollout import roll
 from bioenv.errors import BioenvError
-from bioenv.evaluate import evaluate
+from bioenv.evaluate.scores import Score, evaluate
+from bioenv.lab import reference as references
 from bioenv.motion import Motion
 
 MOTION_FILES = (".nc", ".npz")
@@ -20,20 +21,19 @@ MOTION_FILES = (".nc", ".npz")
 def run(args: argparse.Namespace) -> int:
     """Load or roll out every motion, judge them, print the scores, write report and JSON."""
     folder = Path(args.out)
-    claim_folder(folder)
     report = folder / "report.html"
-    claim(report, args.force)
-    if args.json:
-        claim(Path(args.json), args.force)
+    verb = claim(report, args.force)
+    json_verb = claim(Path(args.json), args.force) if args.json else ""
+    against = references.load(args.against) if args.against else None
     motions = [_motion(source, args, folder) for source in args.what]
-    result = evaluate(motions if len(motions) > 1 else motions[0], against=args.against)
-    print(_score_table(result.scores))
-    print()
+    result = evaluate(motions, against=against)
+    for name in result.names:
+        _show(name, [score for score in result.scores if score.motion == name])
     if args.json:
         result.to_json(args.json)
-        print(f"wrote {args.json}")
+        print(f"{json_verb} {args.json}")
     result.save(report)
-    print(f"wrote {report}")
+    print(f"{verb} {report}")
     return 0
 
 
@@ -50,19 +50,22 @@ def _motion(source: str, args: argparse.Namespace, folder: Path) -> Motion:
     )
     label = path.name or source
     motion = roll(source, args.seed, args.seconds, command).with_meta(label=label)
-    target = folder / f"{label}-seed{args.seed}.nc"
+    number = [Path(one).name for one in args.what[: args.what.index(source)]].count(label)
+    name = f"{label}-{number + 1}" if number else label
+    target = folder / f"{name}-seed{args.seed}.nc"
     verb = claim(target, args.force)
     motion.save(target)
     print(f"{verb} {target}")
     return motion
 
 
-def _score_table(scores: Any) -> str:
+def _show(name: str, scores: Sequence[Score]) -> None:
+    """The judged scores of one motion as a table, and how many more figures there are."""
+    judged = [score for score in scores if score.ok is not None]
     rows = [["score", "value", "unit", "reference", "ok", "rewarded in training"]]
-    for score in scores:
-        ok = {True: "yes", False: "no", None: "-"}[score.ok]
-        rewarded = "yes" if score.rewarded else "no"
-        rows.append(
-            [score.name, f"{score.value:.4g}", score.unit, str(score.reference), ok, rewarded]
-        )
-    return table(rows, numbers=(1,))
+    for one in judged:
+        ok, rewarded = ("yes" if yes else "no" for yes in (one.ok, one.rewarded))
+        rows.append([one.name, f"{one.value:.4g}", one.unit, one.reference, ok, rewarded])
+    print(name)
+    print(table(rows, numbers=(1,)))
+    print(f"{len(scores) - len(judged)} more figures are in the report.\n")

@@ -10,7 +10,7 @@ from bioenv.motion import Motion
 
 
 def claim(path: Path, force: bool) -> str:
-    """Make sure `path` may be written; its folder is made. Returns "replaced" or "wrote".
+    """Make sure `path` may be written; nothing is made yet. Returns "replaced" or "wrote".
 
     Raises BioenvError when something stands there that bioenv did not write and `force` is off.
     """
@@ -20,16 +20,10 @@ def claim(path: Path, force: bool) -> str:
         raise BioenvError(
             f"{path} exists and was not written by this command; choose another name, or --force"
         )
-    claim_folder(path.parent)
+    for folder in path.parents:
+        if folder.exists() and not folder.is_dir():
+            raise BioenvError(f"{folder} is a file, so {path} cannot be written; choose a folder")
     return "replaced" if path.exists() else "wrote"
-
-
-def claim_folder(folder: Path) -> None:
-    """Make `folder`, with its parents. Raises BioenvError where a file is in the way."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise BioenvError(f"{folder} cannot be a folder: a file is in the way") from error
 
 
 def _ours(path: Path) -> bool:

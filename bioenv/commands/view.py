@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from bioenv.agents.policy import Policy
-from bioenv.commands.files import claim_folder
 from bioenv.envs.single import BioEnv
 from bioenv.errors import BioenvError
 
@@ -42,7 +41,7 @@ def _film(policy: Policy, path: Path, args: argparse.Namespace) -> int:
         import imageio.v2 as imageio
     except ImportError as error:
         raise BioenvError("videos need imageio: pip install 'bioenv[video]'") from error
-    claim_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
     env = BioEnv(policy.task, render_mode="rgb_array", randomize=False)
     frames = []
     try:

@@ -1,6 +1,4 @@
-"""The report: one self-contained HTML file about one or several motions.
-
-    write("report.html", [motion], [scores], reference)
+"""The report: one self-contained HTML file about the motions of an evaluation.
 
 Nothing is fetched when it is opened: figures are inline SVG, the film is drawn by a few lines of
 JavaScript from positions in the file.
@@ -11,62 +9,68 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bioenv.evaluate.report.content import Content, Shown
 from bioenv.evaluate.report.page import Section
-from bioenv.evaluate.report.table import ScoreLike
 from bioenv.lab.reference import Reference
-from bioenv.motion import Motion
 from bioenv.motion_io import write_atomically
 
-
-def write(
-    path: str | Path,
-    motions: Sequence[Motion],
-    scores: Sequence[Sequence[ScoreLike]],
-    reference: Reference | None = None,
-) -> Path:
-    """Write the report and return its path; `scores` holds one list per motion.
-
-    A motion is called by `meta["label"]`, else by its task. Sections whose channels are missing
-    say so.
-    """
-    return write_atomically(Path(path), render(motions, scores, reference).encode())
+if TYPE_CHECKING:
+    from bioenv.evaluate.scores import Evaluation
+    from bioenv.models import Model
+    from bioenv.motion import Motion
 
 
-def render(
-    motions: Sequence[Motion],
-    scores: Sequence[Sequence[ScoreLike]],
-    reference: Reference | None = None,
-) -> str:
-    """The report as HTML text; see `write`."""
+def write(evaluation: Evaluation, path: str | Path) -> Path:
+    """Write the report, whole or not at all, and return its path."""
+    return write_atomically(Path(path), render(evaluation).encode())
+
+
+def render(evaluation: Evaluation) -> str:
+    """The report as HTML text. Sections whose channels are missing say so."""
     from bioenv.evaluate.report import curves, film, page, table, timeline
     from bioenv.evaluate.report.verdict import verdict
 
-    content = Content([Shown.of(m, i + 1) for i, m in enumerate(motions)], reference)
+    content = _content(evaluation)
+    scores = [[s for s in evaluation.scores if s.motion == n] for n in evaluation.names]
     filmed = [one for one in content.shown if one.model is not None]
-    sections = [_film_section(filmed), table.scores([s.label for s in content.shown], scores)]
+    sections = [_film_section(filmed), table.scores(evaluation.names, scores)]
     if content.walking:
-        sections += [
-            curves.joints(content),
-            curves.moments(content),
-            curves.ground(content),
-            curves.muscles(content),
-            curves.loads(content),
-            curves.energy(content),
-        ]
+        drawn = (curves.joints, curves.moments, curves.ground, curves.muscles, curves.loads)
+        sections += [draw(content) for draw in (*drawn, curves.energy)]
     sections += timeline.movement(content)
     sections.append(timeline.physics(content))
-    if reference is not None:
-        sections.append(_reference_section(reference))
+    if content.reference is not None:
+        sections.append(_reference_section(content.reference))
     return page.page(
         _title(content),
         _facts(content),
-        [verdict(one, some, reference) for one, some in zip(content.shown, scores, strict=True)],
+        [
+            verdict(one, some, content.reference)
+            for one, some in zip(content.shown, scores, strict=True)
+        ],
         sections,
         [film.film(s.model, s.motion, *s.film_span()) for s in filmed if s.model is not None],
-        "Made by bioenv. SI units; x forward, y left, z up. Angles in degrees for reading.",
+        "Made by bioenv. Angles in degrees for reading; everything else in SI units.",
     )
+
+
+def _content(evaluation: Evaluation) -> Content:
+    """What is shown; a film needs the body's coordinates, a reference needs a gait."""
+    rows = zip(
+        evaluation.names, evaluation.motions, evaluation.models, evaluation.gaits, strict=True
+    )
+    shown = [
+        Shown(name, motion, model if model and _fits(motion, model) else None, gait)
+        for name, motion, model, gait in rows
+    ]
+    walking = any(one.walks for one in shown)
+    return Content(shown, evaluation.reference if walking else None)
+
+
+def _fits(motion: Motion, model: Model) -> bool:
+    return "qpos" in motion and set(model.coordinates) <= set(motion.labels("qpos"))
 
 
 def _title(content: Content) -> str:
@@ -78,13 +82,13 @@ def _facts(content: Content) -> Mapping[str, str]:
     first = content.shown[0].motion
     mass = first.meta.get("mass_kg")
     seeds = [str(one.motion.meta["seed"]) for one in content.shown if "seed" in one.motion.meta]
-    durations = ", ".join(f"{one.motion.duration:.1f} s" for one in content.shown)
-    strides = ", ".join(str(one.gait.count) for one in content.shown)
+    durations = ", ".join(dict.fromkeys(f"{s.motion.duration:.1f} s" for s in content.shown))
+    strides = ", ".join(dict.fromkeys(str(one.gait.count) for one in content.shown))
     commands = [str(one.motion.meta.get("command", "")) for one in content.shown]
     return {
         "Task": ", ".join(dict.fromkeys(str(s.motion.meta.get("task", "")) for s in content.shown)),
         "Body": f"{first.model or 'unknown'}{f', {mass:.1f} kg' if mass else ''}",
-        "Seed": ", ".join(seeds),
+        "Seed": ", ".join(dict.fromkeys(seeds)),
         "Duration": durations,
         "Whole strides (both feet)": strides if content.walking else "",
         "Compared with": content.reference.people if content.reference is not None else "",

@@ -9,12 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.errors import BioenvError
-from bioenv.evaluate.gait import Gait, analyse
-from bioenv.inverse import inverse_dynamics
+from bioenv.evaluate.gait import Gait
 from bioenv.lab import cycles as cut
 from bioenv.lab.reference import Reference
-from bioenv.models import Model, load
+from bioenv.models import Model
 from bioenv.motion import Motion
 
 Array = NDArray[np.float64]
@@ -34,14 +32,6 @@ class Shown:
     motion: Motion
     model: Model | None
     gait: Gait
-
-    @classmethod
-    def of(cls, motion: Motion, number: int) -> Shown:
-        """A motion for the report, with its model, gait cycles and net joint torques."""
-        model = _model(motion)
-        label = str(motion.meta.get("label") or motion.meta.get("task") or f"motion {number}")
-        motion = _with_torques(motion, model)
-        return cls(label, motion, model, analyse(motion))
 
     @cached_property
     def cycles(self) -> Mapping[str, Array]:
@@ -127,27 +117,3 @@ class Content:
             why = next((one.gait.why for one in self.shown if one.gait.why), "no motion")
             return f"Left out: {why}."
         return f"Left out: the motion has no channel {channel}."
-
-
-def _model(motion: Motion) -> Model | None:
-    """The body of a motion, or None when its name or its coordinates are not known here."""
-    if motion.model is None or "qpos" not in motion:
-        return None
-    try:
-        model = load(motion.model)
-    except BioenvError:
-        return None
-    return model if set(model.coordinates) <= set(motion.labels("qpos")) else None
-
-
-def _with_torques(motion: Motion, model: Model | None) -> Motion:
-    """The motion with net joint torques by inverse dynamics, where its channels allow that."""
-    needed = ("qpos", "qvel", "qacc", "ground_reaction_force", "center_of_pressure")
-    if model is None or "joint_torque" in motion or not all(n in motion for n in needed):
-        return motion
-    if any(motion.labels(n) != model.coordinates for n in needed[:3]):
-        return motion
-    if any(motion.labels(n) != model.feet for n in needed[3:]):
-        return motion
-    torque = inverse_dynamics(model, *(motion[name] for name in needed), net=True)
-    return motion.add("joint_torque", torque, labels=model.coordinates, source="computed")

@@ -19,7 +19,7 @@ class ScoreLike(Protocol):
     @property
     def unit(self) -> str: ...
     @property
-    def reference(self) -> object: ...
+    def reference(self) -> str: ...
     @property
     def ok(self) -> bool | None: ...
     @property
@@ -36,35 +36,47 @@ _MARKS = {
 
 
 def scores(labels: Sequence[str], lists: Sequence[Sequence[ScoreLike]]) -> Section:
-    """One row per score, one value column per motion; `lists` is parallel to `labels`."""
+    """One value column per motion; `lists` is parallel to `labels`."""
     by_name: dict[str, dict[int, ScoreLike]] = {}
     for column, some in enumerate(lists):
         for score in some:
             by_name.setdefault(score.name, {})[column] = score
     if not by_name:
         return Section("scores", "Scores", absent("Left out: there is nothing to compare with."))
+    judged = {n: c for n, c in by_name.items() if any(s.ok is not None for s in c.values())}
+    others = {n: c for n, c in by_name.items() if n not in judged}
+    html = hint(_count(lists)) + (_table(labels, judged) if judged else "")
+    if others:
+        html += (
+            f"<details><summary>{len(others)} figures without a limit</summary>"
+            f"{_table(labels, others)}</details>"
+        )
+    return Section("scores", "Scores", html)
+
+
+def _table(labels: Sequence[str], some: Mapping[str, Mapping[int, ScoreLike]]) -> str:
+    """Rows in two groups: what was not rewarded in training, then what was."""
     rows = []
     for rewarded, title in (
         (False, "Not rewarded in training: a prediction"),
         (True, "Rewarded in training: a fit, no validation"),
     ):
-        own = {n: c for n, c in by_name.items() if any(s.rewarded for s in c.values()) == rewarded}
+        own = {n: c for n, c in some.items() if any(s.rewarded for s in c.values()) == rewarded}
         if own:
             width = 2 * len(labels) + 5
             rows.append(f'<tr class="group"><th colspan="{width}">{title}</th></tr>')
             rows += [_row(name, cells, len(labels)) for name, cells in own.items()]
     head = "".join(f'<th class="number">{escape(label)}</th><th>ok</th>' for label in labels)
-    table = (
+    return (
         '<div class="table"><table><thead><tr><th>score</th>'
         f"{head}<th>unit</th><th>reference</th><th>rewarded</th><th>source</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-    return Section("scores", "Scores", hint(_count(lists)) + table)
 
 
 def _count(lists: Sequence[Sequence[ScoreLike]]) -> str:
     judged = [s.ok for some in lists for s in some if s.ok is not None]
-    return f"{sum(judged)} of {len(judged)} checks hold; – marks a figure without a limit."
+    return f"{sum(judged)} of {len(judged)} checks hold."
 
 
 def _row(name: str, cells: Mapping[int, ScoreLike], columns: int) -> str:
@@ -75,20 +87,16 @@ def _row(name: str, cells: Mapping[int, ScoreLike], columns: int) -> str:
         else '<td class="number">–</td><td>–</td>'
         for i in range(columns)
     )
-    reference = "–" if one.reference is None else plain(one.reference)
     return (
         f'<tr><th scope="row">{escape(name.replace("_", " "))}</th>{values}'
-        f"<td>{escape(one.unit)}</td><td>{escape(reference)}</td>"
+        f"<td>{escape(_unit(one.unit))}</td><td>{escape(one.reference or '–')}</td>"
         f"<td>{'yes' if one.rewarded else 'no'}</td>"
         f'<td class="source">{escape(one.source)}</td></tr>'
     )
 
 
-def plain(value: object) -> str:
-    """A reference as text: numbers short, pairs as a range."""
-    if isinstance(value, tuple | list):
-        return " to ".join(plain(one) for one in value)
-    return number(value) if isinstance(value, int | float) else str(value)
+def _unit(unit: str) -> str:
+    return {"1": "", "deg": "°"}.get(unit, unit.replace("*", "·"))
 
 
 def number(value: float) -> str:

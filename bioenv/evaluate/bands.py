@@ -28,6 +28,7 @@ class Band(NamedTuple):
 
 INF = math.inf
 _TARGET = "project target"
+_HICKS = "Hicks 2015"
 
 BANDS: Mapping[str, Band] = MappingProxyType(
     {
@@ -43,6 +44,11 @@ BANDS: Mapping[str, Band] = MappingProxyType(
         "foot_pitch_at_landing": Band(0.0, INF, "people land on the heel"),
         "cost_of_transport": Band(-INF, 4.5, _TARGET + "; measured gross 3.05-3.51 J/kg/m"),
         "gross_metabolic_power": Band(3.5, 6.0, _TARGET + "; people at 1.3 m/s 4.0-4.6 W/kg"),
+        "root_force_rms_percent": Band(-INF, 5.0, _HICKS + ", of the peak external force"),
+        "root_force_peak_percent": Band(-INF, 5.0, _HICKS + ", of the peak external force"),
+        "root_moment_rms_percent": Band(-INF, 1.0, _HICKS + ", of mass height times peak force"),
+        "root_moment_peak_percent": Band(-INF, 1.0, _HICKS + ", of mass height times peak force"),
+        "torque_mismatch_percent": Band(-INF, 5.0, _HICKS + ", reserves of the net peak torque"),
         "knee_contact_peak": Band(2.2, 2.6, "in vivo, D'Lima 2006, Kutzner 2010"),
     }
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bioenv.inverse import inverse_dynamics
+from bioenv.errors import BioenvError
+from bioenv.evaluate.gait import Measure, Measures
+from bioenv.inverse import check, inverse_dynamics
 from bioenv.models import Model
 from bioenv.motion import Motion
 
@@ -21,3 +23,22 @@ def with_joint_torque(motion: Motion, body: Model | None) -> Motion:
         return motion
     torque = inverse_dynamics(body, *(motion[name] for name in _NEEDED), net=True)
     return motion.add("joint_torque", torque, labels=body.coordinates, source="computed")
+
+
+def physics_figures(motion: Motion, body: Model | None) -> tuple[Measures, str]:
+    """Root residuals and torque mismatch (see `bioenv.inverse.check`), or why there are none."""
+    if body is None:
+        return {}, f"the body '{motion.model}' is no known model"
+    try:
+        figures = check(motion, body)
+    except BioenvError as error:
+        return {}, str(error)
+    return {name: Measure(value, _unit(name)) for name, value in figures.items()}, ""
+
+
+def _unit(name: str) -> str:
+    if "percent" in name:
+        return "%"
+    if name == "com_height":
+        return "m"
+    return "N*m" if "moment" in name or "torque" in name else "N"

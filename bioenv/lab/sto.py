@@ -6,7 +6,6 @@ coordinates, signs and axes of `bioenv.motion`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,13 +84,12 @@ def coordinates(
 
     `knee` is the sign of knee flexion in the file: "negative" in gait2392, gait10dof18musc and
     their kin, "positive" in Rajagopal's. Columns in other units than their neighbours
-    (knee_angle_*_beta) are left out, and so are names with a path that are not values.
+    (knee_angle_*_beta) are left out, and so are speeds and activations of a states file.
     Raises BioenvError when no column is a coordinate.
     """
     names, columns = [], []
     for label in table.labels[1:]:
-        match = re.fullmatch(r"(?:.*/)?([^/]+?)(?:/value)?", label)
-        name = match.group(1) if match else label
+        name = label.removesuffix("/value").rsplit("/", 1)[-1]
         if name.endswith("_beta") or label.endswith(("/speed", "/activation")):
             continue
         values = table.column(label)

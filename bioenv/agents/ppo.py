@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,10 +104,13 @@ class PPO:
             settings.log_std,
             torch.Generator().manual_seed(weight_seed),
         )
-        self.parameters = dict(self.network.named_parameters())
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=settings.learning_rate, eps=1e-5, fused=True
-        )
+        actor = [*self.network.actor.parameters(), self.network.log_std]
+        self._groups = {"actor": actor, "critic": list(self.network.critic.parameters())}
+        self.optimizers = {
+            name: torch.optim.Adam(group, lr=settings.learning_rate, eps=1e-5, fused=True)
+            for name, group in self._groups.items()
+        }
+        self._worker = ThreadPoolExecutor(1, "critic")
         self.learning_rate = settings.learning_rate
         self.rate_factor = 1.0  # what the divergence made of it
         self.normalize = ObservationNormalizer(self.obs_size)
@@ -199,40 +203,62 @@ class PPO:
         return figures
 
     def _epochs(self, data: list[Tensor]) -> dict[str, float]:
-        s, size = self.settings, len(data[0])
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * self.rate_factor
-        last: list[Tensor] = []
-        for epoch in range(s.epochs):
-            order = torch.from_numpy(self.rng.permutation(size))
-            for batch in order.split(s.batch_size):
-                figures = self._minibatch(*(one.index_select(0, batch) for one in data))
-                if epoch == s.epochs - 1:
-                    last.append(figures)
-        kl, clipped, value_loss = torch.stack(last).mean(0).tolist()
+        """Train both networks side by side: they share nothing, so each has a thread."""
+        s = self.settings
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate * self.rate_factor
+        orders = [torch.from_numpy(self.rng.permutation(len(data[0]))) for _ in range(s.epochs)]
+        batches = [batch for order in orders for batch in order.split(s.batch_size)]
+        obs, latent, old_log_prob, advantage, target = data
+        critic = self._worker.submit(self._train_critic, batches, obs, target)
+        kl, clipped = self._train_actor(batches, obs, latent, old_log_prob, advantage)
         std = float(torch.exp(self.network.log_std.detach()).mean())
         rate = self.learning_rate * self.rate_factor
-        named = {"kl": kl, "clipped": clipped, "value_loss": value_loss}
-        return {**named, "std": std, "learning_rate": rate}
+        figures = {"kl": kl, "clipped": clipped, "value_loss": critic.result()}
+        return {**figures, "std": std, "learning_rate": rate}
 
-    def _minibatch(
-        self, obs: Tensor, latent: Tensor, old_log_prob: Tensor, advantage: Tensor, target: Tensor
-    ) -> Tensor:
+    def _train_actor(
+        self,
+        batches: list[Tensor],
+        obs: Tensor,
+        latent: Tensor,
+        old_log_prob: Tensor,
+        advantage: Tensor,
+    ) -> tuple[float, float]:
+        """Returns the divergence and the share of clipped ratios in the last epoch."""
         s, network = self.settings, self.network
-        log_prob = network.log_prob(obs, latent)
-        loss, ratio = policy_loss(log_prob, old_log_prob, advantage, s.clip)
-        value_loss = torch.nn.functional.mse_loss(network.value(obs), target)
-        # The entropy of a Gaussian is the sum of log std, up to a constant.
-        total = loss + s.value_weight * value_loss - s.entropy * network.log_std.sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), s.max_grad_norm)
-        self.optimizer.step()
-        with torch.no_grad():
-            # Schulman's low-variance estimate of the divergence, (r - 1) - log r.
-            kl = (ratio - 1 - (log_prob - old_log_prob)).mean()
-            clipped = ((ratio - 1).abs() > s.clip).float().mean()
-            return torch.stack([kl, clipped, value_loss.detach()])
+        last: list[Tensor] = []
+        for i, batch in enumerate(batches):
+            before = old_log_prob.index_select(0, batch)
+            now = network.log_prob(obs.index_select(0, batch), latent.index_select(0, batch))
+            loss, ratio = policy_loss(now, before, advantage.index_select(0, batch), s.clip)
+            # The entropy of a Gaussian is the sum of log std, up to a constant.
+            self._descend("actor", loss - s.entropy * network.log_std.sum())
+            if i * s.epochs >= len(batches) * (s.epochs - 1):
+                with torch.no_grad():
+                    # Schulman's low-variance estimate of the divergence, (r - 1) - log r.
+                    kl = (ratio - 1 - (now - before)).mean()
+                    last.append(torch.stack([kl, ((ratio - 1).abs() > s.clip).float().mean()]))
+        kl_mean, clipped = torch.stack(last).mean(0).tolist()
+        return kl_mean, clipped
+
+    def _train_critic(self, batches: list[Tensor], obs: Tensor, target: Tensor) -> float:
+        """Returns the squared error of the last minibatch."""
+        loss = torch.zeros(())
+        for batch in batches:
+            value = self.network.value(obs.index_select(0, batch))
+            loss = torch.nn.functional.mse_loss(value, target.index_select(0, batch))
+            self._descend("critic", self.settings.value_weight * loss)
+        return loss.item()
+
+    def _descend(self, name: str, loss: Tensor) -> None:
+        """One step of one network's optimizer."""
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._groups[name], self.settings.max_grad_norm)
+        optimizer.step()
 
     def _adapt(self, kl: float) -> None:
         """Slow down where updates move the policy far, speed up where they hardly do."""
@@ -258,12 +284,15 @@ class PPO:
 
         return act
 
+    def _optimizer_of(self, parameter: str) -> torch.optim.Optimizer:
+        return self.optimizers["critic" if parameter.startswith("critic") else "actor"]
+
     def state(self) -> Arrays:
         """Everything that continues training to the bit, but for `rng_state`."""
         named: Arrays = {"obs": self.obs, "rate_factor": np.array(self.rate_factor)}
-        for name, parameter in self.parameters.items():
+        for name, parameter in self.network.named_parameters():
             named[f"network/{name}"] = parameter.detach().numpy()
-            for key, value in self.optimizer.state[parameter].items():
+            for key, value in self._optimizer_of(name).state[parameter].items():
                 named[f"optimizer/{key}/{name}"] = value.numpy()
         parts: dict[str, Any] = {
             "normalize": self.normalize,
@@ -277,9 +306,9 @@ class PPO:
     def restore(self, named: Mapping[str, NDArray[Any]]) -> None:
         """Continue from `state`."""
         with torch.no_grad():
-            for name, parameter in self.parameters.items():
+            for name, parameter in self.network.named_parameters():
                 parameter.copy_(torch.from_numpy(named[f"network/{name}"]))
-                self.optimizer.state[parameter] = {
+                self._optimizer_of(name).state[parameter] = {
                     key: torch.from_numpy(named[f"optimizer/{key}/{name}"].copy())
                     for key in ("step", "exp_avg", "exp_avg_sq")
                     if f"optimizer/{key}/{name}" in named

@@ -24,7 +24,7 @@ class EpisodeStatistics:
 
     def _clear(self) -> None:
         self._ended = np.zeros(4)  # episodes, sum of returns, of lengths, of survivals
-        self._terms: dict[str, float] = {}
+        self._terms: dict[str, NDArray[np.float64]] = {}  # sums over steps, (B,)
         self._steps = 0
 
     def step(
@@ -39,7 +39,10 @@ class EpisodeStatistics:
         self.lengths += 1
         self._steps += 1
         for name, value in info.get("reward_terms", {}).items():
-            self._terms[name] = self._terms.get(name, 0.0) + float(value.mean())
+            if name in self._terms:
+                self._terms[name] += value
+            else:
+                self._terms[name] = np.array(value, float)
         if done.any():
             self._ended += (
                 done.sum(),
@@ -61,7 +64,7 @@ class EpisodeStatistics:
         if count:
             means = (self._ended[1:] / count).tolist()
             self._last = dict(zip(("return", "length", "survival"), means, strict=True))
-        terms = {f"term/{k}": v / max(self._steps, 1) for k, v in self._terms.items()}
+        terms = {f"term/{k}": float(v.mean()) / self._steps for k, v in self._terms.items()}
         self._clear()
         return {**self._last, **terms}
 

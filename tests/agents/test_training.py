@@ -96,7 +96,7 @@ def log_without_times(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_files_and_log_of_a_run(tmp_path: Path) -> None:
-    trainer, policy = run(toy_recipe(stage=[{"env_steps": 4096}]), tmp_path)
+    _, policy = run(toy_recipe(stage=[{"env_steps": 4096}]), tmp_path)
     assert {one.name for one in tmp_path.iterdir()} == {
         "policy.safetensors",
         "policy.json",

@@ -99,8 +99,7 @@ def test_torque_at_the_ends_of_range_is_mujocos(name: str) -> None:
     torque = limit_torque(model, s["qpos"], s["qvel"], s["qacc"])
     scale = np.abs(s["qfrc_constraint"]).max()
     assert scale > 1
-    # The solver stops at its tolerance; this is how far from the exact solution it may be.
-    np.testing.assert_allclose(torque, s["qfrc_constraint"], atol=1e-4 * scale)
+    np.testing.assert_allclose(torque, s["qfrc_constraint"], atol=1e-9 * scale)
 
 
 def test_moment_arms_are_the_derivative_of_muscle_length() -> None:
@@ -164,7 +163,7 @@ def test_ground_contact_of_the_walker() -> None:
     point[~force.any(axis=2)] = np.nan  # a foot in the air has no center of pressure
     contacts = [Contact(*each) for each in zip(segments, force, point, moment, strict=True)]
     tau = inverse_dynamics(model, q, v, a, contacts=contacts)
-    np.testing.assert_allclose(tau, drive, atol=2e-4 * np.abs(drive).max())
+    np.testing.assert_allclose(tau, drive, atol=1e-8 * np.abs(drive).max())
     # One foot's force at a time through the arguments for force plates: the same sum.
     plates = inverse_dynamics(
         model, q, v, a, force[[0, 2]].swapaxes(0, 1), point[[0, 2]].swapaxes(0, 1),

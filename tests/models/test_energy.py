@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bioenv import models
 from bioenv.models import energy, muscle
 from bioenv.models.parameters import MuscleParameters
 
@@ -216,3 +217,10 @@ def test_muscle_mass_and_gross_rate() -> None:
     assert energy.muscle_mass(np.array([1000.0]), np.array([0.1])) == pytest.approx(0.42388)
     rate = np.full((3, 5), 10.0)
     assert energy.gross_rate(rate, 75.0) == pytest.approx(50 + 90)
+
+
+@pytest.mark.parametrize("name", models.available())
+def test_models_weigh_their_muscles_by_the_same_rule(name: str) -> None:
+    p = models.load(name).muscle
+    mass = energy.muscle_mass(p.max_isometric_force, p.optimal_fiber_length, p.specific_tension)
+    np.testing.assert_allclose(p.mass, mass, rtol=1e-12)

@@ -198,7 +198,7 @@ def energy(content: Content) -> Section:
 
     caption = "Metabolic rate of the muscles (Bhargava et al. 2004), without the basal rate."
     title = "Metabolic power of the muscles"
-    figure = figures.draw("energy", title, caption, (1, 2), (10, 3.4), fill)
+    figure = figures.draw("energy", title, caption, (1, 2), (10, 3.4), fill, gap=2.0)
     return Section("energy", title, figure + _legend(content, bodies, False))
 
 

@@ -56,10 +56,12 @@ def draw(
     shape: tuple[int, int],
     size: tuple[float, float],
     fill: Callable[[list[Axes]], None],
+    gap: float = 0.5,
 ) -> str:
     """A figure element: `fill` gets the axes (row by row) of a grid of `shape`, `size` in inches.
 
-    `title` is what a screen reader says in place of the picture.
+    `title` is what a screen reader says in place of the picture; `gap` is the width between panels
+    in inches.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -67,9 +69,11 @@ def draw(
 
     style: Any = {**_STYLE, "svg.hashsalt": key}
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size)
         FigureCanvasSVG(figure)
-        axes = np.atleast_1d(figure.subplots(*shape, squeeze=False)).ravel()
+        axes = figure.subplots(
+            *shape, squeeze=False, gridspec_kw=_margins(shape, size, gap)
+        ).ravel()
         fill(list(axes))
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
@@ -77,6 +81,22 @@ def draw(
         f'<figure><div class="scroll">{_inline(buffer.getvalue(), key, title)}</div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def _margins(shape: tuple[int, int], size: tuple[float, float], gap: float) -> dict[str, float]:
+    """Margins and gaps in inches as matplotlib's shares. Its own layout engine doubles the time."""
+    (rows, columns), (width, height) = shape, size
+    left, right, top, bottom, between = 0.42, 0.1, 0.28, 0.45, 0.5
+    panel_width = (width - left - right - (columns - 1) * gap) / columns
+    panel_height = (height - top - bottom - (rows - 1) * between) / rows
+    return {
+        "left": left / width,
+        "right": 1 - right / width,
+        "top": 1 - top / height,
+        "bottom": bottom / height,
+        "wspace": gap / panel_width,
+        "hspace": between / panel_height,
+    }
 
 
 def _inline(svg: str, key: str, title: str) -> str:

@@ -28,6 +28,7 @@ class ScoreLike(Protocol):
     def rewarded(self) -> bool: ...
 
 
+_WORDS = {"grf": "GRF", "emg": "EMG", "rmse": "RMSE", "1sd": "1 SD", "2sd": "2 SD"}
 _MARKS = {
     True: '<span class="yes">✓ yes</span>',
     False: '<span class="no">✗ no</span>',
@@ -88,11 +89,19 @@ def _row(name: str, cells: Mapping[int, ScoreLike], columns: int) -> str:
         for i in range(columns)
     )
     return (
-        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th>{values}'
-        f"<td>{escape(_unit(one.unit))}</td><td>{escape(one.reference or '–')}</td>"
+        f'<tr><th scope="row">{escape(_words(name))}</th>{values}'
+        f"<td>{escape(_unit(one.unit))}</td><td>{escape(_signs(one.reference) or '–')}</td>"
         f"<td>{'yes' if one.rewarded else 'no'}</td>"
-        f'<td class="source">{escape(one.source)}</td></tr>'
+        f'<td class="source">{escape(_signs(one.source))}</td></tr>'
     )
+
+
+def _words(name: str) -> str:
+    return " ".join(_WORDS.get(word, word) for word in name.split("_"))
+
+
+def _signs(text: str) -> str:
+    return text.replace("<=", "≤").replace(">=", "≥").replace("+-", "±")
 
 
 def _unit(unit: str) -> str:
@@ -103,4 +112,6 @@ def number(value: float) -> str:
     """Three significant digits, without an exponent where a person would not write one."""
     if value != value:
         return "not a number"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 1000 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:#.3g}"

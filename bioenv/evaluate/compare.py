@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioenv.evaluate.gait import DEGREE, Gait
+from bioenv.lab import reference as references
 from bioenv.lab.reference import EMG_OF_MUSCLE, Curve, Reference
 
 Array = NDArray[np.float64]
+ADULTS = ("dorschky2019", "falisse2019", "winter")  # shipped tables of grown-up walkers
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,21 @@ def comparisons(gait: Gait, reference: Reference) -> dict[str, Comparison]:
         legs = list(gait.mean_curve(name).values())
         if legs:
             found[name] = compare(name, legs, band)
+    return found
+
+
+def between_people(reference: Reference) -> dict[str, dict[str, Comparison]]:
+    """How other published adults compare with a reference: curve name -> person -> figures.
+
+    The yardstick of a simulated gait: two healthy people do not agree either.
+    """
+    found: dict[str, dict[str, Comparison]] = {}
+    for person in ADULTS:
+        if person != reference.name:
+            other = references.load(person)
+            for name in reference.curves.keys() & other.curves.keys():
+                same = compare(name, other.curve(name).mean, reference.curve(name))
+                found.setdefault(name, {})[person] = same
     return found
 
 

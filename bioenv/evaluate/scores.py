@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from bioenv import models
 from bioenv.errors import BioenvError
 from bioenv.evaluate import bands, gait, loads
-from bioenv.evaluate.compare import Comparison, comparisons, muscle_timing, pooled_rmse
+from bioenv.evaluate.compare import (
+    Comparison,
+    between_people,
+    comparisons,
+    muscle_timing,
+    pooled_rmse,
+)
 from bioenv.evaluate.gait import JOINTS, Gait
 from bioenv.evaluate.physics import physics_figures, with_joint_torque
 from bioenv.lab import reference as references
@@ -184,17 +190,25 @@ def _curve_scores(one: Gait, reference: Reference) -> Iterator[Score]:
         yield _banded("joint_angle_rmse", pooled, "deg", note=f"against {reference.name}")
         mean_r = float(np.mean([found[joint].r for joint in JOINTS]))
         yield Score("joint_angle_r", mean_r, "1", "", None, f"against {reference.name}")
+    people = between_people(reference)
     for name, figures in found.items():
-        yield from _comparison_scores(name, figures, reference)
+        yield from _comparison_scores(figures, people.get(name, {}), reference)
 
 
-def _comparison_scores(name: str, found: Comparison, reference: Reference) -> Iterator[Score]:
+def _comparison_scores(
+    found: Comparison, people: Mapping[str, Comparison], reference: Reference
+) -> Iterator[Score]:
+    """One curve's figures; where other people's curves are known, their range is the reference."""
     source = f"against {reference.name}, {reference.people}"
+    if people:
+        source += f"; other people: {', '.join(people)} against {reference.name}"
     for figure, unit in (
         ("rmse", found.unit), ("offset_free_rmse", found.unit), ("r", "1"),
         ("inside_1sd", "1"), ("inside_2sd", "1"),
     ):  # fmt: skip
-        yield Score(f"{name}_{figure}", getattr(found, figure), unit, "", None, source)
+        others = sorted(getattr(one, figure) for one in people.values())
+        text = f"other people {others[0]:.3g} to {others[-1]:.3g}" if others else ""
+        yield Score(f"{found.name}_{figure}", getattr(found, figure), unit, text, None, source)
 
 
 def _timing_scores(one: Gait, reference: Reference) -> Iterator[Score]:

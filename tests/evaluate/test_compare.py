@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from bioenv.evaluate.compare import compare, comparisons, correlation, pooled_rmse, timing
+from bioenv.evaluate.compare import (
+    between_people,
+    compare,
+    comparisons,
+    correlation,
+    pooled_rmse,
+    timing,
+)
 from bioenv.evaluate.gait import analyse
 from bioenv.lab import reference
 from bioenv.lab.reference import Curve
@@ -83,3 +90,11 @@ def test_comparisons_take_what_both_have(make_walk):
     squares = [found[j].rmse ** 2 for j in joints]
     assert pooled_rmse(found, joints) == pytest.approx(np.sqrt(np.mean(squares)))
     assert pooled_rmse(found, ("lumbar_extension",)) is None
+
+
+def test_people_differ_from_each_other_too():
+    people = between_people(reference.load("falisse2019"))
+    knee = people["knee_angle"]
+    assert set(knee) == {"dorschky2019", "winter"}
+    assert all(3 < one.rmse < 12 and one.r > 0.9 for one in knee.values())
+    assert set(people["ankle_angle_moment"]) == {"dorschky2019"}

@@ -78,8 +78,9 @@ def rollout(
         subject, timestep, randomize: as in :class:`bioenv.BioVectorEnv`.
 
     Returns:
-        A Motion at the physics rate (200 Hz for the shipped models): every frame holds positions, forces
-        and accelerations of one instant. ``meta`` tells task, seed, mass, what was rewarded and how it ended.
+        A Motion at the physics rate (200 Hz for the shipped models): every frame holds positions,
+        forces and accelerations of one instant. ``meta`` tells task, seed, mass, what was rewarded
+        and how it ended.
     """
     if not (np.isfinite(seconds) and seconds > 0):
         raise BioenvError(f"seconds must be positive, got {seconds!r}")

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 def observe(s: State) -> tuple[Array, ...]:
-    """Proprioception, muscle state, foot loads, gait clock and commanded speed: what a walking task sees."""
+    """Joints, muscle state, foot loads, gait clock and commanded speed: what a walker sees."""
     load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
     angle = 2 * np.pi * s.phase
     return (
@@ -36,7 +36,8 @@ def observe(s: State) -> tuple[Array, ...]:
 
 
 def on_the_ground(model: Model, qpos: Array, depth: float = 0.003) -> Array:
-    """``qpos`` (n, nq) raised or lowered until the lowest contact sphere of a foot is ``depth`` m in the floor.
+    """``qpos`` (n, nq) raised or lowered until the lowest contact sphere of a foot is ``depth`` m
+    in the floor.
 
     3 mm is how far the soft contact sinks under body weight.
     """
@@ -52,7 +53,7 @@ def on_the_ground(model: Model, qpos: Array, depth: float = 0.003) -> Array:
 
 
 def pose(model: Model, angles: Mapping[str, float]) -> Array:
-    """(nq,) the home pose with some coordinates replaced; degrees, since these are written by hand."""
+    """(nq,) the home pose with some coordinates replaced; degrees, as written by hand."""
     qpos = model.home.copy()
     for name, value in angles.items():
         qpos[model.coordinate_index(name)] = np.deg2rad(value)
@@ -61,7 +62,7 @@ def pose(model: Model, angles: Mapping[str, float]) -> Array:
 
 @lru_cache(maxsize=32)
 def _step_poses(model: Model) -> tuple[Array, Array]:
-    """Poses (4, nq) and clock phases (4,) of a plain step: both feet down, one leg swinging, and mirrored."""
+    """Poses (4, nq) and clock phases (4,) of a step: both feet down, one leg swinging, mirrored."""
     contact = {
         "hip_flexion_r": 25, "knee_angle_r": 8, "ankle_angle_r": 0,
         "hip_flexion_l": -15, "knee_angle_l": 20, "ankle_angle_l": 8,
@@ -104,7 +105,7 @@ class ReferencePoses:
     qvel: Array
 
     def at(self, phase: Array) -> tuple[Array, Array]:
-        """Poses (B, nq) and velocities (B, nv) at ``phase`` (B,) in 0..1, linear between table rows."""
+        """Poses (B, nq) and velocities (B, nv) at ``phase`` (B,) in 0..1, linear between rows."""
         n = len(self.qpos)
         x = phase * n
         i = np.floor(x).astype(int)
@@ -114,8 +115,8 @@ class ReferencePoses:
 
 
 @lru_cache(maxsize=8)
-def reference_poses(model: Model, name: str, n: int = 200) -> ReferencePoses:
-    """Put reference gait ``name`` on ``model``."""
+def reference_poses(model: Model, name: str, cycle_s: float, n: int = 200) -> ReferencePoses:
+    """Put reference gait ``name`` on ``model``, one stride lasting ``cycle_s`` s."""
     gait = ReferenceGait.load(name)
     phase = np.arange(n) / n
     angles = gait.qpos(phase)
@@ -123,7 +124,7 @@ def reference_poses(model: Model, name: str, n: int = 200) -> ReferencePoses:
     qpos[:, [model.coordinate_index(c) for c in gait.coordinates]] = angles
     qpos[:, model.coordinate_index("pelvis_tx")] = 0.0
     qpos = on_the_ground(model, qpos)
-    qvel = (np.roll(qpos, -1, axis=0) - np.roll(qpos, 1, axis=0)) * (n / 2 / gait.cycle_s)
+    qvel = (np.roll(qpos, -1, axis=0) - np.roll(qpos, 1, axis=0)) * (n / 2 / cycle_s)
     qvel[:, model.coordinate_index("pelvis_tx")] = gait.speed
     return ReferencePoses(qpos, qvel)
 
@@ -134,8 +135,8 @@ class Pushes:
 
     Args:
         body: segment that is pushed.
-        impulse: N*s per kg body mass, that is the change of the body's mean velocity in m/s (low, high);
-            the direction, forward or backward, is drawn.
+        impulse: N*s per kg body mass, that is the change of the body's mean velocity in m/s (low,
+            high); the direction, forward or backward, is drawn.
         every_s: mean time between pushes, s.
         duration_s: how long a push lasts, s.
     """
@@ -148,7 +149,8 @@ class Pushes:
     def __call__(self, state: State, rng: Draws, force: Array) -> None:
         """Write the push of the coming control step into ``force`` (B, nbody, 6)."""
         body = mujoco.mj_name2id(state.model.mj, mujoco.mjtObj.mjOBJ_BODY, self.body)
-        # the pulse grid is fixed: a push may begin every duration_s, with the probability that gives every_s
+        # the pulse grid is fixed: a push may begin every duration_s, with the probability that
+        # gives every_s
         slot = np.floor(state.time / self.duration_s + 1e-6)
         begins = np.abs(state.time / self.duration_s - slot) < 1e-3
         draw = rng.uniform([0.0, self.impulse[0], -1.0], [1.0, self.impulse[1], 1.0])

@@ -1,4 +1,4 @@
-"""The mirror image of a task's observation and action: left and right exchanged, half a cycle later."""
+"""Mirror image of a task's observation and action: sides exchanged, half a cycle later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _PROBES = 24
 
 @dataclass(frozen=True, eq=False)
 class Mirror:
-    """``obs[:, obs_index] * obs_sign`` is the mirrored observation, ``action[:, action_index]`` the action.
+    """``obs[:, obs_index] * obs_sign`` is the mirrored observation, ``action[:, action_index]`` the
+    action.
 
     ``phase_index`` is the observation column that holds sin(2 pi phase), None without a gait clock.
     """
@@ -30,8 +31,9 @@ class Mirror:
 def mirror_map(task: str | Task) -> Mirror:
     """Find how ``task``'s observation changes when left and right are exchanged.
 
-    The observation function is opaque, so it is asked: pairs of random states and their mirror images are
-    simulated, and each mirrored observation column is matched with the column it equals (or negates).
+    The observation function is opaque, so it is asked: pairs of random states and their mirror
+    images are simulated, and each mirrored observation column is matched with the column it equals
+    (or negates).
 
     Raises:
         BioenvError: a column has no mirror image, so the task is not symmetric.
@@ -65,15 +67,15 @@ def _match(original: NDArray, mirrored: NDArray) -> tuple[NDArray[np.int64], NDA
     scale = np.abs(original).max(axis=0) + 1e-6
     same = np.abs(mirrored[:, :, None] - original[:, None, :]).max(axis=0) / scale
     flipped = np.abs(mirrored[:, :, None] + original[:, None, :]).max(axis=0) / scale
-    # a column that is its own image stays where it is, also when another column happens to equal it
+    # a column that is its own image stays where it is, also when another happens to equal it
     error = np.minimum(same, flipped) - 1e-9 * np.eye(len(scale))
     index = error.argmin(axis=1)
     worst = error[np.arange(len(index)), index]
     if (worst > 1e-4).any():
         column = int(worst.argmax())
         raise BioenvError(
-            f"observation column {column} has no mirror image: the task is not left-right symmetric, "
-            "train it with mirror = false"
+            f"observation column {column} has no mirror image: the task is not left-right "
+            "symmetric, train it with mirror = false"
         )
     rows = np.arange(len(index))
     return index, np.where(same[rows, index] <= flipped[rows, index], 1.0, -1.0)

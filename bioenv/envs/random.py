@@ -1,9 +1,9 @@
 """Random numbers for a batch: one reproducible stream per environment.
 
-A counter-based generator (SplitMix64, Steele, Lea & Flood 2014, doi 10.1145/2660193.2660195): number k of
-stream i is ``mix(key_i + k * golden)``. Drawing for some environments leaves the streams of the others
-untouched, so environment i of a batch and a single environment with the same seed see the same numbers,
-and no Python loop runs over environments.
+A counter-based generator (SplitMix64, Steele, Lea & Flood 2014, doi 10.1145/2660193.2660195):
+number k of stream i is ``mix(key_i + k * golden)``. Drawing for some environments leaves the
+streams of the others untouched, so environment i of a batch and a single environment with the same
+seed see the same numbers, and no Python loop runs over environments.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class BatchRng:
 class Draws:
     """Draws for n environments at once; every method returns n rows.
 
-    Bounds and parameters broadcast as in NumPy's ``Generator``: ``uniform([0, 0], [1, 2])`` gives (n, 2),
-    ``uniform(0, 1)`` gives (n,).
+    Bounds and parameters broadcast as in NumPy's ``Generator``: ``uniform([0, 0], [1, 2])`` gives
+    (n, 2), ``uniform(0, 1)`` gives (n,).
     """
 
     def __init__(self, rng: BatchRng, ids: NDArray[np.intp]) -> None:

@@ -17,7 +17,7 @@ CATALOG = {
 
 
 def register_all() -> None:
-    """Make the built-in ids known to ``gymnasium.make`` and ``gymnasium.make_vec``; light and idempotent."""
+    """Make the built-in ids known to ``gymnasium.make`` and ``make_vec``; light and idempotent."""
     import gymnasium
 
     for name in CATALOG:
@@ -26,7 +26,7 @@ def register_all() -> None:
 
 
 def gymnasium_register(name: str) -> None:
-    """Register ``name`` with Gymnasium; entry points are strings so that ``env.spec`` stays serializable."""
+    """Register ``name`` with Gymnasium; entry points are strings, so ``env.spec`` can be saved."""
     import gymnasium
 
     gymnasium.register(

@@ -14,13 +14,14 @@ from bioenv.envs.simulation import Simulation
 from bioenv.errors import BioenvError
 
 _INSTALL = (
-    "drawing without a screen needs EGL or OSMesa: on Debian or Ubuntu `apt-get install libegl1 libgl1-mesa-dri`, "
-    "or `apt-get install libosmesa6` and MUJOCO_GL=osmesa; the HTML report of `bioenv evaluate` needs neither"
+    "drawing without a screen needs EGL or OSMesa: on Debian or Ubuntu "
+    "`apt-get install libegl1 libgl1-mesa-dri`, or `apt-get install libosmesa6` and "
+    "MUJOCO_GL=osmesa; the HTML report of `bioenv evaluate` needs neither"
 )
 
 
 def _gl_context(width: int, height: int) -> Any:
-    """An OpenGL context: what MUJOCO_GL names, else EGL where there is no screen (MuJoCo's default needs one)."""
+    """An OpenGL context: what MUJOCO_GL names, else EGL where there is no screen."""
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
     try:
@@ -109,8 +110,8 @@ class Window:
             os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         ):
             raise BioenvError(
-                'render_mode="human" needs a screen (DISPLAY is not set); use render_mode="rgb_array", '
-                "or `xvfb-run` after `apt-get install xvfb`"
+                'render_mode="human" needs a screen (DISPLAY is not set); use '
+                'render_mode="rgb_array", or `xvfb-run` after `apt-get install xvfb`'
             )
         import mujoco.viewer
 

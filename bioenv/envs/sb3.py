@@ -25,8 +25,8 @@ except ImportError as error:
 class BioVecEnv(VecEnv):
     """``num_envs`` environments of ``task`` for any SB3 algorithm.
 
-    SB3's Gaussian policies start around 0 and are clipped to the action box, so actions here lie in -1..1
-    and the excitation is ``sigmoid(5 (a - 0.4))``, as in bioenv's own policies.
+    SB3's Gaussian policies start around 0 and are clipped to the action box, so actions here lie in
+    -1..1 and the excitation is ``sigmoid(5 (a - 0.4))``, as in bioenv's own policies.
     """
 
     def __init__(self, task: str | Task, num_envs: int, **options: Any) -> None:

@@ -29,8 +29,8 @@ def substeps(control_dt: float, timestep: float) -> int:
     n = round(control_dt / timestep)
     if n < 1 or abs(n * timestep - control_dt) > 1e-9:
         raise BioenvError(
-            f"control_dt {control_dt:g} s is not a whole multiple of the physics step {timestep:g} s; "
-            f"the nearest that is: {max(n, 1) * timestep:g} s"
+            f"control_dt {control_dt:g} s is not a whole multiple of the physics step "
+            f"{timestep:g} s; the nearest that is: {max(n, 1) * timestep:g} s"
         )
     return n
 
@@ -38,14 +38,16 @@ def substeps(control_dt: float, timestep: float) -> int:
 class Simulation:
     """``num`` simulations of ``model``, stepped together by :class:`mujoco.batch.Batch`.
 
-    Everything it shows belongs to one instant: MuJoCo's step leaves forces and sensors one physics step
-    behind the positions, so what is shown is the state *before the last physics step* of a call, with the
-    forces that acted there. That pairing is exact and costs nothing; refreshing the forces at the newest
-    state instead costs another 20 % of the physics. (After :meth:`reset` the two are the same.)
+    Everything it shows belongs to one instant: MuJoCo's step leaves forces and sensors one physics
+    step behind the positions, so what is shown is the state *before the last physics step* of a
+    call, with the forces that acted there. That pairing is exact and costs nothing; refreshing the
+    forces at the newest state instead costs another 20 % of the physics. (After :meth:`reset` the
+    two are the same.)
 
-    Batch first, read only for users: ``time`` (B,), ``qpos`` (B, nq), ``qvel`` (B, nv), ``activation``
-    (B, nm), ``qacc``, ``sensordata``, ``actuator_force``, ``muscle_length``, ``muscle_velocity``. Inputs of
-    the next call: ``excitation`` (B, nm) and ``external_force`` (B, nbody, 6) N, N*m, world axes.
+    Batch first, read only for users: ``time`` (B,), ``qpos`` (B, nq), ``qvel`` (B, nv),
+    ``activation`` (B, nm), ``qacc``, ``sensordata``, ``actuator_force``, ``muscle_length``,
+    ``muscle_velocity``. Inputs of the next call: ``excitation`` (B, nm) and ``external_force``
+    (B, nbody, 6) N, N*m, world axes.
     """
 
     def __init__(
@@ -90,8 +92,8 @@ class Simulation:
         """Put simulations ``ids`` (n,) into a new state and compute forces and sensors there.
 
         Args:
-            start: any of qpos (n, nq), qvel (n, nv), activation (n, nm); what is missing is the model's home
-                pose, zero velocity, zero activation.
+            start: any of qpos (n, nq), qvel (n, nv), activation (n, nm); what is missing is the
+                model's home pose, zero velocity, zero activation.
         """
         self.batch.reset(ids, stage=_NONE)
         self._newest["qpos"][ids] = start.get("qpos", self.model.home)
@@ -102,10 +104,11 @@ class Simulation:
         self._show_results(self._results)
 
     def vary(self, name: str, ids: NDArray[np.intp], factor: NDArray[np.float64]) -> None:
-        """Multiply one property of simulations ``ids`` (n,) by ``factor`` (n,), relative to the model.
+        """Multiply one property of simulations ``ids`` (n,) by ``factor`` (n,), relative to the
+        model.
 
-        ``mass`` scales every segment's mass and inertia, ``strength`` every muscle's force, ``friction`` the
-        sliding friction of every foot contact.
+        ``mass`` scales every segment's mass and inertia, ``strength`` every muscle's force,
+        ``friction`` the sliding friction of every foot contact.
         """
         if name not in _VARIATIONS:
             raise unknown("randomization", name, _VARIATIONS)
@@ -139,7 +142,7 @@ class Simulation:
             values[ids] = rows
 
     def unstable(self) -> NDArray[np.bool_]:
-        """(B,) simulations whose state left the finite numbers since the last call (MuJoCo resets them)."""
+        """(B,) simulations that left the finite numbers in the last call (MuJoCo resets them)."""
         first, last = mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQACC
         bad = self.batch.warning[:, int(first) : int(last) + 1, 1]
         failed = bad.any(axis=1)

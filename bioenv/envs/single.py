@@ -18,7 +18,8 @@ from bioenv.models import Model, Subject
 
 
 class BioEnv(gymnasium.Env):
-    """One environment of a task; to the bit the same as row 0 of :class:`BioVectorEnv` with its seed.
+    """One environment of a task; to the bit the same as row 0 of :class:`BioVectorEnv` with its
+    seed.
 
     Args:
         task: a registered name or a Task.
@@ -26,7 +27,7 @@ class BioEnv(gymnasium.Env):
         subject, reward_weights, randomize, timestep: as in :class:`BioVectorEnv`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"]}
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"]}  # noqa: RUF012
 
     def __init__(
         self,

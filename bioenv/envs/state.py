@@ -32,7 +32,8 @@ class Episode:
 class State:
     """One instant of B environments; every array is batch first, SI, z up.
 
-    Arrays are views that the next step overwrites: copy what you keep. ``qpos``, forces and sensors belong
+    Arrays are views that the next step overwrites: copy what you keep. ``qpos``, forces and sensors
+        belong
     to the same instant. Quantities that cost something are computed when first read, once per step.
     """
 
@@ -97,7 +98,7 @@ class State:
 
     @property
     def held_s(self) -> Array:
-        """(B,) s for which the task's success condition has held without a break, before this instant."""
+        """(B,) s for which the task's success condition has held without a break until now."""
         return self._episode.held_s
 
     # ---- computed once when read
@@ -147,7 +148,7 @@ class State:
 
     @cached_property
     def joint_contact_force(self) -> Array:
-        """(B, joints, 3) N on the child segment, in its frame, tendons included; see model.contact_joints."""
+        """(B, joints, 3) N on the child segment in its frame, tendons included."""
         return self._sim.sensordata[:, columns(self.model).joint_contact]
 
     @cached_property

@@ -40,14 +40,15 @@ class Task:
         control_dt: s between actions; a whole multiple of the physics step.
         episode_s: s after which the episode is truncated.
         terminate: State -> (B,) bool; an episode that falls is over.
-        reset: (rng, model) -> mapping with any of qpos (n, nq), qvel (n, nv), activation (n, nm), phase (n,)
-            for the n environments that begin; the home pose at rest by default.
+        reset: (rng, model) -> mapping with any of qpos (n, nq), qvel (n, nv), activation (n, nm),
+            phase (n,) for the n environments that begin; the home pose at rest by default.
         goal: rng -> (n, k) or (n,), drawn when an episode begins and read as ``state.goal``.
         cycle_s: period of the gait clock ``state.phase``, or a function of the goal (n, k) -> (n,).
-        success: State -> (B,) bool; must hold without a break for the last ``success_hold_s`` seconds of an
-            episode that did not terminate.
+        success: State -> (B,) bool; must hold without a break for the last ``success_hold_s``
+            seconds of an episode that did not terminate.
         perturb: pushes during the episode.
-        randomize: property ("mass", "strength", "friction") -> (low, high) factor drawn per episode.
+        randomize: property ("mass", "strength", "friction") -> (low, high) factor drawn per
+            episode.
         rewarded: names of measured quantities that the rewards look at, such as "joint_angles"; the
             evaluation report keeps them apart from quantities that were never rewarded.
         description: one line for ``bioenv tasks``.

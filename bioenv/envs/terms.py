@@ -1,7 +1,7 @@
 """Terms: plain functions of a State for rewards, terminations and success, (B,) each.
 
-Penalties are non-negative and get a negative weight in ``Task.rewards``; scores lie in 0..1. A term with a
-setting is a function that returns the term: ``terms.speed(1.3)``.
+Penalties are non-negative and get a negative weight in ``Task.rewards``; scores lie in 0..1. A term
+with a setting is a function that returns the term: ``terms.speed(1.3)``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Term = Callable[[State], Array]
 
 
 def tolerance(error: ArrayLike, margin: float) -> Array:
-    """Score exp(-(error/margin)^2): 1 at no error, 1/e where the error is ``margin`` (same unit)."""
+    """Score exp(-(error/margin)^2): 1 at no error, 1/e where the error is ``margin``."""
     return np.exp(-np.square(np.asarray(error) / margin))
 
 
@@ -38,7 +38,7 @@ def effort_cubed(s: State) -> Array:
 
 
 def metabolic(s: State) -> Array:
-    """Metabolic rate of the muscles in W per kg body mass (Bhargava et al. 2004), without the basal rate."""
+    """Metabolic rate of the muscles, W per kg of body (Bhargava et al. 2004), no basal rate."""
     return s.metabolic_rate.sum(axis=1) * (9.81 / s.body_weight)
 
 
@@ -49,12 +49,12 @@ def joint_load(s: State) -> Array:
 
 
 def limit_torque(s: State) -> Array:
-    """Sum of the joint-limit torques in N*m: ligaments and bone at the end of the range of motion."""
+    """Sum of joint-limit torques in N*m: ligaments and bone at the end of the range of motion."""
     return s.limit_torque.sum(axis=1)
 
 
 def ground_impact(threshold: float = 1.2) -> Term:
-    """Squared excess of each foot's vertical force over ``threshold`` body weights, summed over feet."""
+    """Squared excess of vertical force over ``threshold`` body weights, summed over feet."""
 
     def term(s: State) -> Array:
         load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
@@ -73,7 +73,7 @@ def smoothness(s: State) -> Array:
 
 
 def speed(target: float | None = None, margin: float = 0.4, coordinate: str = "pelvis_tx") -> Term:
-    """Score of the forward speed against ``target`` m/s, or against the commanded ``goal[:, 0]``."""
+    """Score of the forward speed against ``target`` m/s, or the commanded ``goal[:, 0]``."""
 
     def term(s: State) -> Array:
         wanted = s.goal[:, 0] if target is None else target
@@ -93,12 +93,12 @@ def trunk_tilt(s: State) -> Array:
 
 
 def still(margin: float = 0.3) -> Term:
-    """Score of standing still: root-mean-square of all coordinate velocities (rad/s, m/s) near zero."""
+    """Score of standing still: root-mean-square of coordinate velocities (rad/s, m/s) near zero."""
     return lambda s: tolerance(np.sqrt(np.mean(np.square(s.qvel), axis=1)), margin)
 
 
 def fallen(height: float = 0.72, tilt: float = 0.7) -> Callable[[State], NDArray[np.bool_]]:
-    """Termination: pelvis below ``height`` (as a fraction of its standing height) or trunk beyond ``tilt`` rad."""
+    """Termination: pelvis below the share ``height`` of standing, or trunk beyond ``tilt`` rad."""
 
     def term(s: State) -> NDArray[np.bool_]:
         standing = s.model.home[s.model.coordinate_index("pelvis_tz")]

@@ -26,8 +26,9 @@ class BioVectorEnv(VectorEnv):
     """``num_envs`` environments of one task, stepped together on native threads.
 
     Actions are muscle excitations (B, nm) in 0..1, observations (B, no) float32. ``info`` holds
-    ``reward_terms`` (name -> (B,), they add up to the reward) and ``success`` (B,) bool. In SAME_STEP mode
-    ``final_obs`` (B, no) has valid rows where an episode ended (mask ``_final_obs``).
+    ``reward_terms`` (name -> (B,), they add up to the reward) and ``success`` (B,) bool. In
+    SAME_STEP mode ``final_obs`` (B, no) has valid rows where an episode ended (mask
+    ``_final_obs``).
 
     Args:
         task: a registered name or a Task.
@@ -41,7 +42,7 @@ class BioVectorEnv(VectorEnv):
         render_mode: "rgb_array" (draws environment 0) or None.
     """
 
-    metadata: dict[str, Any] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
         "render_modes": ["rgb_array"],
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
@@ -106,10 +107,12 @@ class BioVectorEnv(VectorEnv):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode in every environment, or in those of ``options["reset_mask"]`` (B,) bool.
+        """Begin an episode in every environment, or in those of ``options["reset_mask"]`` (B,)
+        bool.
 
         Args:
-            seed: environment i gets ``seed + i``, or ``seed[i]``; None continues the random streams.
+            seed: environment i gets ``seed + i``, or ``seed[i]``; None continues the random
+                streams.
         """
         mask = (options or {}).get("reset_mask")
         ids = np.arange(self.num_envs) if mask is None else np.flatnonzero(np.asarray(mask, bool))
@@ -156,7 +159,7 @@ class BioVectorEnv(VectorEnv):
         return observation, reward, terminated, truncated, info
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """The picture of environment 0, (height, width, 3), in a tuple as Gymnasium's vectors return it."""
+        """The picture of environment 0, (height, width, 3), in a tuple as Gymnasium has it."""
         if self.render_mode is None:
             return None
         if self._renderer is None:
@@ -202,14 +205,14 @@ class BioVectorEnv(VectorEnv):
         expected = (self.num_envs, len(self.model.muscles))
         if a.shape != expected:
             raise BioenvError(
-                f"actions have shape {a.shape}, expected {expected}: (environments, muscles)"
+                f"actions have shape {a.shape}, expected {expected} (environments, muscles)"
             )
         if not (a.min() >= 0.0 and a.max() <= 1.0):  # NaN fails both
             env, m = np.argwhere(~((a >= 0) & (a <= 1)))[0]
             name = self.model.muscles[m]
             raise BioenvError(
-                f"action of environment {env}, muscle {name!r} is {a[env, m]}; excitations lie in 0..1 "
-                "(map an unbounded policy output with a sigmoid, or clip it)"
+                f"action of environment {env}, muscle {name!r} is {a[env, m]}; "
+                "excitations lie in 0..1: squash an unbounded output with a sigmoid, or clip it"
             )
         return a
 
@@ -234,7 +237,8 @@ class BioVectorEnv(VectorEnv):
     ) -> tuple[dict[str, Array], Array, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
         s, task, ep = self.state, self.task, self.episode
         terms = {
-            name: weight * np.asarray(fn(s), float) for name, (weight, fn) in task.rewards.items()
+            name: weight * np.asarray(fn(s), float) if weight else np.zeros(self.num_envs)
+            for name, (weight, fn) in task.rewards.items()
         }
         reward = np.zeros(self.num_envs)
         for value in terms.values():

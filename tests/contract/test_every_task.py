@@ -1,4 +1,4 @@
-"""What every registered task must keep: Gymnasium's rules, determinism, batch = single, honest success."""
+"""Every registered task: Gymnasium's rules, determinism, batch = single, honest success."""
 
 from __future__ import annotations
 

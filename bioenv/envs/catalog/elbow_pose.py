@@ -38,5 +38,5 @@ TASK = Task(
     success=lambda s: (np.abs(angle_error(s)) < np.deg2rad(5)) & (np.abs(s.qvel[:, 0]) < 0.5),
     success_hold_s=1.0,
     rewarded=("joint_angles",),
-    description="hold the forearm at a commanded elbow angle; success: within 5 degrees for the last second",
+    description="hold a commanded elbow angle; success: within 5 degrees for the last second",
 )

@@ -23,14 +23,15 @@ _SOFT = {"solref": [0.02, 1.0], "solimp": [0.05, 0.9, 0.015, 0.5, 2.0]}
 
 
 def _add_seat(spec: mujoco.MjSpec) -> None:
-    """A seat in the world and, under the pelvis, the sphere that rests on it (ischial tuberosities)."""
+    """A seat, and under the pelvis (ischial tuberosities) the sphere that rests on it."""
     spec.worldbody.add_geom(
         name="seat", type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.2, 0.25, 0.02], pos=[0.0, 0.0, 0.45],
         contype=2, conaffinity=0, friction=[0.8, 0.005, 0.0001], rgba=[0.5, 0.36, 0.25, 1], **_SOFT,
     )  # fmt: skip
     spec.body("pelvis").add_geom(
-        name="buttocks", type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.06, 0, 0], pos=[-0.09, 0.0, -0.08],
-        contype=0, conaffinity=2, density=0, group=3, friction=[0.8, 0.005, 0.0001], **_SOFT,
+        name="buttocks", type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.06, 0, 0],
+        pos=[-0.09, 0.0, -0.08], contype=0, conaffinity=2, density=0, group=3,
+        friction=[0.8, 0.005, 0.0001], **_SOFT,
     )  # fmt: skip
 
 

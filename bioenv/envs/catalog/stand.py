@@ -13,7 +13,7 @@ from bioenv.models import Model
 
 
 def standing(s: State) -> NDArray[np.bool_]:
-    """(B,) pelvis above 90 % of its standing height, trunk within 20 degrees, slower than 0.15 m/s."""
+    """(B,) pelvis above 90 % of standing height, trunk within 20 degrees, slower than 0.15 m/s."""
     home = s.model.home[s.model.coordinate_index("pelvis_tz")]
     high = s.coordinate("pelvis_tz") > 0.9 * home
     calm = np.hypot(s.speed("pelvis_tx"), s.speed("pelvis_tz")) < 0.15
@@ -43,7 +43,7 @@ TASK = Task(
         s.activation,
         s.fiber_length,
         s.ground_reaction_force[..., 2] / s.body_weight[:, None],
-    ),  # fmt: skip
+    ),
     rewards={
         "height": (1.0, height),
         "upright": (0.5, lambda s: terms.tolerance(terms.trunk_tilt(s), 0.25)),

@@ -10,7 +10,8 @@ from bioenv.envs.task import Task
 
 
 def stride_time(goal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) s, stride time of the gait clock at speed ``goal[:, 0]``: 1.1 s at 1.25 m/s, falling with its root.
+    """(n,) s, stride time of the gait clock at speed ``goal[:, 0]``: 1.1 s at 1.25 m/s, falling
+    with its root.
 
     Cadence grows with the square root of speed (Grieve & Gear 1966, doi 10.1080/00140136608964399).
     """
@@ -39,5 +40,5 @@ TASK = Task(
     episode_s=10.0,
     success=terms.mean_speed_within(0.15),
     rewarded=("speed", "effort", "vertical_grf_peak"),
-    description="walk at a commanded speed without reference data; success: no fall, mean speed within 15 %",
+    description="walk at a commanded speed, no reference; success: no fall, mean speed within 15 %",
 )

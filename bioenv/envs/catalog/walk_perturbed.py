@@ -11,5 +11,5 @@ TASK = replace(
     walk.TASK,
     perturb=gait.Pushes(body="torso", impulse=(0.05, 0.3), every_s=2.0),
     randomize={"mass": (0.9, 1.1), "strength": (0.85, 1.15), "friction": (0.7, 1.2)},
-    description="walk under pushes of up to 0.3 m/s with drawn mass, strength and friction; success as Walk",
+    description="walk under pushes up to 0.3 m/s, drawn mass, strength, friction; success as Walk",
 )

@@ -50,6 +50,7 @@ _SHORTENING_ISOMETRIC, _SHORTENING_FORCE, _LENGTHENING_FORCE = 0.16, 0.18, 0.157
 # Umberger 2003: W/kg at maximum velocity of slow and fast fibers; slow fibers are 2.5 times slower.
 _SLOW_HEAT, _FAST_HEAT, _SLOW_VELOCITY = 100.0, 153.0, 2.5
 _AEROBIC = 1.5  # scaling of heat in mostly aerobic work (Umberger 2003)
+_TINY = 1e-300
 _LENGTHENING = 4.0  # multiple of the slow shortening coefficient (Umberger 2010; 0.3 in 2003)
 
 
@@ -79,7 +80,7 @@ def gross_rate(muscle_rate: Array, body_mass: Array | float) -> Array:
 
 
 class _Heat(NamedTuple):
-    """Per-muscle coefficients of Bhargava's model, W or N."""
+    """Per-muscle coefficients of both models, W or N, shaped for the batch."""
 
     activation_slow: Array
     activation_fast: Array
@@ -87,19 +88,28 @@ class _Heat(NamedTuple):
     maintenance_fast: Array
     isometric: Array
     minimum: Array
+    slow: Array  # share of slow fibers
+    fast: Array
+    aerobic: Array  # W per W/kg
+    speed: Array  # shortening in maximum velocities per m/s of the muscle
 
 
-@lru_cache(maxsize=64)
-def _heat(p: MuscleParameters) -> _Heat:
+@lru_cache(maxsize=32)
+def _heat(p: MuscleParameters, like: tuple[int, ...]) -> _Heat:
     slow, fast = p.mass * (1.0 - p.fast_fiber_ratio), p.mass * p.fast_fiber_ratio
-    return _Heat(
-        _ACTIVATION_SLOW * slow,
-        _ACTIVATION_FAST * fast,
-        _MAINTENANCE_SLOW * slow,
-        _MAINTENANCE_FAST * fast,
-        _SHORTENING_ISOMETRIC * p.element_force,
-        MINIMUM_HEAT_RATE * p.mass,
+    rows = _Heat(
+        activation_slow=_ACTIVATION_SLOW * slow,
+        activation_fast=_ACTIVATION_FAST * fast,
+        maintenance_slow=_MAINTENANCE_SLOW * slow,
+        maintenance_fast=_MAINTENANCE_FAST * fast,
+        isometric=_SHORTENING_ISOMETRIC * p.element_force,
+        minimum=MINIMUM_HEAT_RATE * p.mass,
+        slow=1.0 - p.fast_fiber_ratio,
+        fast=p.fast_fiber_ratio,
+        aerobic=_AEROBIC * p.mass,
+        speed=-1.0 / (p.element_length * p.max_velocity),
     )
+    return _Heat(*(muscle.tiled(row, like) for row in rows))
 
 
 def _recruitment(excitation: Array) -> tuple[Array, Array]:
@@ -137,21 +147,25 @@ def bhargava2004(
     Returns:
         (..., nm) W, >= 0. Without the basal rate; see :func:`gross_rate`.
     """
-    h = _heat(params)
+    h = _heat(params, np.shape(muscle_length))
     slow, fast = _recruitment(excitation)
     length = muscle.fiber_length(muscle_length, params)
     # Maintenance: 1/2 up to L0/2, 1 at L0, 0 from 1.5 L0 on.
-    share = np.maximum(np.minimum(np.maximum(length, 0.5), 3.0 - 2.0 * length), 0.0)
+    share = np.maximum(length, 0.5)
+    np.minimum(share, 3.0 - 2.0 * length, out=share)
+    np.maximum(share, 0.0, out=share)
     heat = slow * (h.activation_slow + h.maintenance_slow * share)
     heat += fast * (h.activation_fast + h.maintenance_fast * share)
-    isometric = muscle.active_force_length(length, params)
-    isometric *= activation
-    isometric *= h.isometric
-    isometric += _SHORTENING_FORCE * muscle_force
-    heat -= muscle_velocity * np.where(
-        muscle_velocity <= 0.0, isometric, _LENGTHENING_FORCE * muscle_force
-    )
-    work = muscle_velocity * (muscle.passive_force(muscle_length, params) - muscle_force)
+    # Force times share of it that becomes heat, as the muscle shortens and as it lengthens.
+    shorten = muscle.active_force_length(length, params)
+    shorten *= activation
+    shorten *= h.isometric
+    shorten += _SHORTENING_FORCE * muscle_force
+    heat -= np.minimum(muscle_velocity, 0.0) * shorten
+    heat -= np.maximum(muscle_velocity, 0.0) * (_LENGTHENING_FORCE * muscle_force)
+    work = muscle.passive_force(muscle_length, params)
+    work -= muscle_force
+    work *= muscle_velocity
     return _not_negative(heat, work, h.minimum)
 
 
@@ -180,31 +194,40 @@ def umberger2010(
 
     Args and Returns as :func:`bhargava2004`.
     """
+    h = _heat(params, np.shape(muscle_length))
     slow, fast = _recruitment(excitation)
-    slow *= 1.0 - params.fast_fiber_ratio
-    fast *= params.fast_fiber_ratio
-    total = slow + fast
-    fast_share = np.divide(fast, total, out=np.zeros_like(total), where=total > 0.0)
+    slow *= h.slow
+    fast *= h.fast
+    slow += fast
+    fast_share = np.divide(fast, np.maximum(slow, _TINY), out=fast)  # 0 at no excitation
     length = muscle.fiber_length(muscle_length, params)
     # Beyond the optimal length heat falls with the active force.
-    plateau = np.where(length > 1.0, muscle.active_force_length(length, params), 1.0)
-    drive = np.maximum(excitation, 0.5 * (excitation + activation))
+    plateau = muscle.active_force_length(np.maximum(length, 1.0), params)
+    drive = 0.5 * (excitation + activation)
+    np.maximum(drive, excitation, out=drive)
 
     heat = np.power(drive, 0.6)
     heat *= 25.0 + 128.0 * fast_share
     heat *= 0.4 + 0.6 * plateau
-    heat += plateau * _shortening(drive, fast_share, muscle_velocity, params)
-    heat *= _AEROBIC * params.mass
-    active = np.maximum(muscle_force - muscle.passive_force(muscle_length, params), 0.0)
-    return _not_negative(heat, -active * muscle_velocity, MINIMUM_HEAT_RATE * params.mass)
+    plateau *= _shortening(drive, fast_share, h.speed * muscle_velocity)
+    heat += plateau
+    heat *= h.aerobic
+    active = muscle_force - muscle.passive_force(muscle_length, params)
+    np.maximum(active, 0.0, out=active)
+    active *= muscle_velocity
+    return _not_negative(heat, np.negative(active, out=active), h.minimum)
 
 
-def _shortening(
-    drive: Array, fast_share: Array, muscle_velocity: Array, params: MuscleParameters
-) -> Array:
-    """Shortening or lengthening heat of Umberger's model in W/kg, before its scaling."""
+def _shortening(drive: Array, fast_share: Array, speed: Array) -> Array:
+    """Heat of Umberger's model before its scaling, W/kg; speed in vmax, shortening positive."""
     slow_heat = _SLOW_HEAT * _SLOW_VELOCITY
-    speed = muscle_velocity * (-1.0 / (params.element_length * params.max_velocity))  # + shortens
-    slow = np.minimum(slow_heat * speed, _SLOW_HEAT)
-    shortening = drive * (slow + fast_share * (_FAST_HEAT * speed - slow))
-    return drive * np.where(speed >= 0.0, shortening, -_LENGTHENING * slow_heat * speed)
+    shortening = np.maximum(speed, 0.0)
+    slow = np.minimum(slow_heat * shortening, _SLOW_HEAT)
+    shortening *= _FAST_HEAT
+    shortening -= slow
+    shortening *= fast_share
+    shortening += slow
+    shortening *= drive
+    shortening -= (_LENGTHENING * slow_heat) * np.minimum(speed, 0.0)
+    shortening *= drive
+    return shortening

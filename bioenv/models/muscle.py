@@ -12,6 +12,7 @@ Tension is positive here (MuJoCo's ``actuator_force`` is negative when a muscle 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -25,8 +26,13 @@ Array = NDArray[np.float64]
 _MINVAL = 1e-15  # MuJoCo's mjMINVAL
 
 
+_TILED = (
+    1024  # up to this many rows, constants are repeated per row: 3 times faster than broadcasting
+)
+
+
 class _Constants(NamedTuple):
-    """What the curves need of the parameters, computed once per set of parameters."""
+    """What the curves need of the parameters, once per parameters and batch shape."""
 
     slack: Array
     inverse_length: Array
@@ -35,16 +41,23 @@ class _Constants(NamedTuple):
     slope_long: Array  # 2 / (lmax - 1)
     fv_width: Array  # fvmax - 1
     fv_curvature: Array  # -1 / (fvmax - 1)
+    force: Array  # F0 cos(pennation), N
     passive_force: Array  # fpmax F0 cos(pennation), N
-    smooth: bool
 
 
-@lru_cache(maxsize=64)
-def _constants(p: MuscleParameters) -> _Constants:
+def tiled(row: Array, like: tuple[int, ...]) -> Array:
+    """Parameters (nm,) for arithmetic with arrays of shape ``like``; repeated when that is faster."""
+    if math.prod(like[:-1]) > _TILED:
+        return row
+    return np.ascontiguousarray(np.broadcast_to(row, like))
+
+
+@lru_cache(maxsize=32)
+def _constants(p: MuscleParameters, like: tuple[int, ...]) -> _Constants:
     half_short = 0.5 * (1.0 - p.lmin)
     half_long = 0.5 * (p.lmax - 1.0)
     width = p.fvmax - 1.0
-    return _Constants(
+    rows = _Constants(
         slack=p.tendon_slack_length,
         inverse_length=1.0 / np.maximum(_MINVAL, p.element_length),
         inverse_velocity=1.0 / np.maximum(_MINVAL, p.element_length * p.vmax),
@@ -52,9 +65,10 @@ def _constants(p: MuscleParameters) -> _Constants:
         slope_long=1.0 / np.maximum(_MINVAL, half_long),
         fv_width=width,
         fv_curvature=-1.0 / np.maximum(_MINVAL, width),
+        force=p.element_force,
         passive_force=p.fpmax * p.element_force,
-        smooth=bool((p.tausmooth >= _MINVAL).any()),
     )
+    return _Constants(*(tiled(row, like) for row in rows))
 
 
 def fiber_length(muscle_length: Array, params: MuscleParameters) -> Array:
@@ -67,8 +81,12 @@ def fiber_length(muscle_length: Array, params: MuscleParameters) -> Array:
         (..., nm), 1 at the optimal length. With a rigid tendon and constant pennation it is
         ``(muscle_length - tendon_slack_length) / (L0 cos(pennation))``, also MuJoCo's ``L``.
     """
-    c = _constants(params)
-    return (muscle_length - c.slack) * c.inverse_length
+    return _fiber_length(muscle_length, _constants(params, np.shape(muscle_length)))
+
+
+def _fiber_length(muscle_length: Array, c: _Constants) -> Array:
+    length = muscle_length - c.slack
+    return np.multiply(length, c.inverse_length, out=length)
 
 
 def fiber_velocity(muscle_velocity: Array, params: MuscleParameters) -> Array:
@@ -86,7 +104,7 @@ def fiber_velocity(muscle_velocity: Array, params: MuscleParameters) -> Array:
 
 def normalized_velocity(muscle_velocity: Array, params: MuscleParameters) -> Array:
     """(..., nm) fiber velocity over maximum shortening velocity; -1 is the fastest shortening."""
-    return muscle_velocity * _constants(params).inverse_velocity
+    return muscle_velocity * _constants(params, np.shape(muscle_velocity)).inverse_velocity
 
 
 def active_force_length(length: Array, params: MuscleParameters) -> Array:
@@ -94,17 +112,24 @@ def active_force_length(length: Array, params: MuscleParameters) -> Array:
 
     Four parabolas: 0 at and beyond lmin and lmax, 1 at L0, 1/2 halfway.
     """
-    c = _constants(params)
+    c = _constants(params, np.shape(length))
     x = length - 1.0
     # Distance from the optimum in half-widths of its side: 1 halfway, 2 where the force ends.
-    x = np.minimum(np.maximum(x * c.slope_short, x * c.slope_long), 2.0)
-    outer = np.maximum(x - 1.0, 0.0)
-    return 1.0 - 0.5 * (x * x) + outer * outer
+    x = np.maximum(x * c.slope_short, x * c.slope_long)
+    np.minimum(x, 2.0, out=x)
+    outer = np.maximum(x, 1.0)
+    outer -= 1.0
+    outer *= outer
+    x *= x
+    x *= 0.5
+    outer -= x
+    outer += 1.0
+    return outer
 
 
 def force_velocity(velocity: Array, params: MuscleParameters) -> Array:
     """Force-velocity factor (MuJoCo's FV) at velocities (..., nm) in units of vmax, 0..fvmax."""
-    c = _constants(params)
+    c = _constants(params, np.shape(velocity))
     v = np.minimum(np.maximum(velocity, -1.0), c.fv_width)
     return 1.0 + v * (2.0 + np.abs(v) * np.where(v < 0.0, -1.0, c.fv_curvature))
 
@@ -114,19 +139,23 @@ def passive_force_length(length: Array, params: MuscleParameters) -> Array:
 
     Zero up to L0, a parabola to ``fpmax / 2`` at (1 + lmax) / 2, a line beyond.
     """
-    return _passive_shape(length, _constants(params)) * params.fpmax
+    return _passive_shape(length, _constants(params, np.shape(length))) * params.fpmax
 
 
 def _passive_shape(length: Array, c: _Constants) -> Array:
-    x = np.maximum((length - 1.0) * c.slope_long, 0.0)
+    x = length - 1.0
+    x *= c.slope_long
+    np.maximum(x, 0.0, out=x)
     capped = np.minimum(x, 1.0)
-    return capped * (x - 0.5 * capped)
+    x -= 0.5 * capped
+    x *= capped
+    return x
 
 
 def passive_force(muscle_length: Array, params: MuscleParameters) -> Array:
     """(..., nm) N along the tendon of the relaxed muscle, pull positive."""
-    c = _constants(params)
-    return _passive_shape((muscle_length - c.slack) * c.inverse_length, c) * c.passive_force
+    c = _constants(params, np.shape(muscle_length))
+    return _passive_shape(_fiber_length(muscle_length, c), c) * c.passive_force
 
 
 def muscle_force(
@@ -142,12 +171,12 @@ def muscle_force(
     Returns:
         (..., nm) N. Equal to ``-actuator_force`` of MuJoCo.
     """
-    c = _constants(params)
-    length = (muscle_length - c.slack) * c.inverse_length
+    c = _constants(params, np.shape(muscle_length))
+    length = _fiber_length(muscle_length, c)
     active = active_force_length(length, params)
     active *= force_velocity(muscle_velocity * c.inverse_velocity, params)
     active *= activation
-    active *= params.element_force
+    active *= c.force
     active += _passive_shape(length, c) * c.passive_force
     return active
 
@@ -163,7 +192,7 @@ def activation_rate(excitation: Array, activation: Array, params: MuscleParamete
     up, down = params.tau_act * shape, params.tau_deact / shape
     error = np.clip(excitation, 0.0, 1.0) - activation
     tau = np.where(error > 0.0, up, down)
-    if _constants(params).smooth:
+    if (params.tausmooth >= _MINVAL).any():
         width = np.maximum(params.tausmooth, _MINVAL)
         x = np.clip(error / width + 0.5, 0.0, 1.0)
         blend = x * x * x * (3.0 * x * (2.0 * x - 5.0) + 10.0)

@@ -131,9 +131,18 @@ def cycles(
 
 def percent_axis(axes: Sequence[Axes]) -> None:
     """A horizontal axis of 0 to 100 % of the gait cycle, named below the last row."""
-    lowest = max((one.get_subplotspec().rowspan.stop for one in axes), default=0)  # type: ignore[union-attr]
     for one in axes:
         one.set_xlim(0, 100)
         one.set_xticks([0, 20, 40, 60, 80, 100])
-        if one.get_subplotspec().rowspan.stop == lowest:  # type: ignore[union-attr]
-            one.set_xlabel("gait cycle (%)")
+    name_axis(axes, "gait cycle (%)")
+
+
+def name_axis(axes: Sequence[Axes], name: str) -> None:
+    """Name the horizontal axis, below the last panel of every column."""
+    lowest = {}
+    for one in axes:
+        place = one.get_subplotspec()
+        if place is not None and one.get_visible():
+            lowest[place.colspan.start] = one
+    for one in lowest.values():
+        one.set_xlabel(name)

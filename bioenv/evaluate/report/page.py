@@ -110,7 +110,7 @@ def player(labels: Sequence[str]) -> str:
         '<output id="film-clock">0.00 s</output>'
         f'<fieldset aria-label="Speed">{speeds}</fieldset></div>'
         '<p class="hint">Muscles: at rest<span class="ramp"></span>fully active. Arrows: ground '
-        "reaction force. The right leg is in front.</p>"
+        "reaction force. The right side is in front.</p>"
     )
 
 

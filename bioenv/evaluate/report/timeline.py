@@ -46,7 +46,7 @@ def physics(content: Content) -> Section:
             row.axhline(limit, color=figures.INK, lw=1.0, ls=(0, (4, 2)))
             row.set_ylim(0, max(1.15 * limit, row.get_ylim()[1]))
             row.set_title(what)
-            row.set_xlabel("time (s)")
+        figures.name_axis(axes, "time (s)")
 
     intro = hint(
         "Inverse dynamics of the recorded motion and ground forces. What it finds at the free "
@@ -117,11 +117,11 @@ def _over_time(
                     values, unit = _in_degrees(one.motion.column(channel, name), channel, name)
                     panel.plot(one.motion.time[::step], values[::step], color=figures.colour(index))
                     panel.set_title(name + unit)
-            panel.set_xlabel("time (s)")
             if channel == "activation":
                 panel.set_ylim(0, 1.02)
         for panel in axes[len(names) :]:
             panel.set_visible(False)
+        figures.name_axis(axes, "time (s)")
 
     figure = figures.draw(key, title, "The whole motion.", (rows, 3), (10, 2.1 * rows), fill)
     entries = [(one.label, figures.colour(i), False) for i, one in content.numbered(shown)]

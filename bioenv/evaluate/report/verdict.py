@@ -24,14 +24,25 @@ def verdict(one: Shown, scores: Sequence[ScoreLike], reference: Reference | None
 def _movement(one: Shown, reference: Reference | None) -> str:
     fell = one.motion.meta.get("ended") == "terminated"
     end = f" and ended early, after {one.motion.duration:.1f} s" if fell else ""
+    if "ground_reaction_force" not in one.motion:
+        return f"{one.label} lasted {one.motion.duration:.1f} s{end}.{_success(one)}"
     if not one.walks:
-        return f"{one.label} lasted {one.motion.duration:.1f} s{end}; {one.gait.why}."
+        return (
+            f"{one.label} lasted {one.motion.duration:.1f} s{end}; {one.gait.why}.{_success(one)}"
+        )
     speed = spatiotemporal(one.gait).get("speed")
     if speed is None:
         return f"{one.label} made {one.gait.count} strides{end}."
     person = reference.figure("speed") if reference is not None else None
     beside = f" ({reference.name}: {person:.2f} m/s)" if reference and person else ""
     return f"{one.label} walks at {speed.value:.2f} m/s{beside}{end}."
+
+
+def _success(one: Shown) -> str:
+    met = one.motion.meta.get("success")
+    if not isinstance(met, bool):
+        return ""
+    return f" It {'met' if met else 'did not meet'} the task's measure of success."
 
 
 def _distance(one: Shown, reference: Reference | None) -> str:

@@ -46,7 +46,7 @@ class _Constants(NamedTuple):
 
 
 def tiled(row: Array, like: tuple[int, ...]) -> Array:
-    """Parameters (nm,) for arrays of shape ``like``, repeated over the batch when that is faster."""
+    """Parameters (nm,) for arrays of shape ``like``, repeated where that is faster."""
     if math.prod(like[:-1]) > _TILED:
         return row
     return np.ascontiguousarray(np.broadcast_to(row, like))

@@ -19,6 +19,13 @@ from bioenv.lab.reference import PERCENT, Curve, Figure, Reference, periodic
 Array = NDArray[np.float64]
 GRAVITY = 9.80665  # m/s^2, standard gravity: the models the data were made with use it
 _DEGREE = np.pi / 180
+_SCHWARTZ_EMG = (
+    ("emg_tibialis_anterior", "Anterior Tibialis"),
+    ("emg_gastrocnemius_medialis", "Medial Gastrocnemius"),
+    ("emg_hamstrings_lateralis", "Lateral Hamstrings"),
+    ("emg_hamstrings_medialis", "Medial Hamstrings"),
+    ("emg_rectus_femoris", "Rectus Femoris"),
+)
 
 
 def falisse2019(folder: Path) -> Reference:
@@ -101,13 +108,7 @@ def schwartz2008(folder: Path) -> Reference:
         "knee_angle_moment": curve("moment", "Knee Ext/Flexion", -1, "N*m/kg"),
         "ankle_angle_moment": curve("moment", "Ankle Dorsi/Plantarflexion", -1, "N*m/kg"),
     }
-    for name, signal in (
-        ("emg_tibialis_anterior", "Anterior Tibialis"),
-        ("emg_gastrocnemius_medialis", "Medial Gastrocnemius"),
-        ("emg_hamstrings_lateralis", "Lateral Hamstrings"),
-        ("emg_hamstrings_medialis", "Medial Hamstrings"),
-        ("emg_rectus_femoris", "Rectus Femoris"),
-    ):
+    for name, signal in _SCHWARTZ_EMG:
         peak = float(np.max(table["emg", "Free", signal][1]))
         curves[name] = curve("emg", signal, 1 / peak, "1")
     events = "cycle_events.csv, free speed"

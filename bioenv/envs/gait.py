@@ -95,38 +95,47 @@ def joints_only(model: Model) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class ReferencePoses:
-    """A reference gait on a model: poses and velocities over the cycle, feet on the ground.
+class Periodic:
+    """A closed curve as a table: ``values`` (n, k) at phases 0, 1/n, …
 
-    qpos (n, nq), qvel (n, nv) at phases 0, 1/n, …; phase 0 is right heel strike.
+    Interpolated row by row, so that a row's result does not depend on the size of the batch.
     """
 
-    qpos: Array
-    qvel: Array
+    values: Array
 
-    def at(self, phase: Array) -> tuple[Array, Array]:
-        """Poses (B, nq) and velocities (B, nv) at ``phase`` (B,) in 0..1, linear between rows."""
-        n = len(self.qpos)
+    def at(self, phase: Array) -> Array:
+        """(B, k) at ``phase`` (B,) in 0..1, linear between rows."""
+        n = len(self.values)
         x = phase * n
         i = np.floor(x).astype(int)
         w = (x - i)[:, None]
-        i, j = i % n, (i + 1) % n
-        return (1 - w) * self.qpos[i] + w * self.qpos[j], (1 - w) * self.qvel[i] + w * self.qvel[j]
+        return (1 - w) * self.values[i % n] + w * self.values[(i + 1) % n]
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceMotion:
+    """A reference gait on a model, feet on the ground; phase 0 is right heel strike.
+
+    qpos (nq): rad, m; qvel (nv); vertical_force (2): body weights on the feet r, l.
+    """
+
+    qpos: Periodic
+    qvel: Periodic
+    vertical_force: Periodic
 
 
 @lru_cache(maxsize=8)
-def reference_poses(model: Model, name: str, cycle_s: float, n: int = 200) -> ReferencePoses:
+def reference_motion(model: Model, name: str, cycle_s: float, n: int = 200) -> ReferenceMotion:
     """Put reference gait ``name`` on ``model``, one stride lasting ``cycle_s`` s."""
     gait = ReferenceGait.load(name)
     phase = np.arange(n) / n
-    angles = gait.qpos(phase)
     qpos = np.tile(model.home, (n, 1))
-    qpos[:, [model.coordinate_index(c) for c in gait.coordinates]] = angles
+    qpos[:, [model.coordinate_index(c) for c in gait.coordinates]] = gait.qpos(phase)
     qpos[:, model.coordinate_index("pelvis_tx")] = 0.0
     qpos = on_the_ground(model, qpos)
     qvel = (np.roll(qpos, -1, axis=0) - np.roll(qpos, 1, axis=0)) * (n / 2 / cycle_s)
     qvel[:, model.coordinate_index("pelvis_tx")] = gait.speed
-    return ReferencePoses(qpos, qvel)
+    return ReferenceMotion(Periodic(qpos), Periodic(qvel), Periodic(gait.vertical_grf(phase)))
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,6 @@ def imitation(
     def term(s: State) -> Array:
         index = [s.model.coordinate_index(name) for name in columns]
         miss = s.qpos[:, index] - pose(s)[:, index]
-        return np.exp(-(np.square(miss) @ weight) / margin**2)
+        return np.exp(-np.einsum("ij,ij,j->i", miss, miss, weight) / margin**2)
 
     return term

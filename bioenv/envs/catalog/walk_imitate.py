@@ -40,7 +40,7 @@ _CYCLE_S = stride_time()
 
 def reference_pose(s: State) -> NDArray[np.float64]:
     """(B, nq) the reference at the clock's phase."""
-    return gait.reference_poses(s.model, REFERENCE, _CYCLE_S).at(s.phase)[0]
+    return gait.reference_motion(s.model, REFERENCE, _CYCLE_S).qpos.at(s.phase)
 
 
 def lost(s: State) -> NDArray[np.bool_]:
@@ -53,14 +53,19 @@ def lost(s: State) -> NDArray[np.bool_]:
 def vertical_force(s: State) -> NDArray[np.float64]:
     """Score of both feet's vertical force following the reference (body weights)."""
     load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
-    return terms.tolerance(np.abs(load - _GAIT.vertical_grf(s.phase)).mean(axis=1), 0.35)
+    wanted = gait.reference_motion(s.model, REFERENCE, _CYCLE_S).vertical_force.at(s.phase)
+    return terms.tolerance(np.abs(load - wanted).mean(axis=1), 0.35)
 
 
 def _start(rng: Draws, model: Model) -> dict[str, NDArray[np.float64]]:
     phase = rng.uniform(0.0, 1.0)
-    qpos, qvel = gait.reference_poses(model, REFERENCE, _CYCLE_S).at(phase)
-    activation = np.full((len(rng), len(model.muscles)), 0.1)
-    return {"qpos": qpos, "qvel": qvel, "activation": activation, "phase": phase}
+    motion = gait.reference_motion(model, REFERENCE, _CYCLE_S)
+    return {
+        "qpos": motion.qpos.at(phase),
+        "qvel": motion.qvel.at(phase),
+        "activation": np.full((len(rng), len(model.muscles)), 0.1),
+        "phase": phase,
+    }
 
 
 TASK = Task(

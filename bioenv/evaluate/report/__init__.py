@@ -92,8 +92,20 @@ def _facts(content: Content) -> Mapping[str, str]:
         "Duration": durations,
         "Whole strides (both feet)": strides if content.walking else "",
         "Compared with": content.reference.people if content.reference is not None else "",
+        "Trained by": "; ".join(dict.fromkeys(_training(one.motion) for one in content.shown)),
         "Command": "; ".join(c for c in dict.fromkeys(commands) if c),
     }
+
+
+def _training(motion: Motion) -> str:
+    """How the policy behind a motion was trained, as its card says."""
+    card = motion.meta.get("policy")
+    if not isinstance(card, dict) or "command" not in card:
+        return ""
+    minutes, steps = card.get("training_minutes"), card.get("env_steps")
+    effort = [f"{minutes:.1f} min" if minutes else "", f"{steps:,} steps" if steps else ""]
+    shown = ", ".join(part for part in effort if part)
+    return f"{card['command']}{f' ({shown})' if shown else ''}"
 
 
 def _film_section(filmed: Sequence[Shown]) -> Section:

@@ -86,7 +86,9 @@ def page(
 def _facts(facts: Mapping[str, str]) -> str:
     def one(name: str, value: str) -> str:
         long = len(value) > 60
-        text = f"<code>{escape(value)}</code>" if name == "Command" else escape(value)
+        text = (
+            f"<code>{escape(value)}</code>" if name in ("Command", "Trained by") else escape(value)
+        )
         return f"<div{' class=wide' if long else ''}><dt>{escape(name)}</dt><dd>{text}</dd></div>"
 
     return "".join(one(name, value) for name, value in facts.items() if value)

@@ -89,14 +89,15 @@ def _row(name: str, cells: Mapping[int, ScoreLike], columns: int) -> str:
         for i in range(columns)
     )
     return (
-        f'<tr><th scope="row">{escape(_words(name))}</th>{values}'
+        f'<tr><th scope="row">{escape(words(name))}</th>{values}'
         f"<td>{escape(_unit(one.unit))}</td><td>{escape(_signs(one.reference) or '–')}</td>"
         f"<td>{'yes' if one.rewarded else 'no'}</td>"
         f'<td class="source">{escape(_signs(one.source))}</td></tr>'
     )
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
+    """A score's name for reading."""
     return " ".join(_WORDS.get(word, word) for word in name.split("_"))
 
 

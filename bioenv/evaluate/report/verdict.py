@@ -9,9 +9,10 @@ import numpy as np
 from bioenv.evaluate.compare import comparisons, pooled_rmse
 from bioenv.evaluate.gait import DEGREE, JOINTS, spatiotemporal
 from bioenv.evaluate.report.content import Shown
-from bioenv.evaluate.report.table import ScoreLike
+from bioenv.evaluate.report.table import ScoreLike, words
 from bioenv.lab.reference import Reference
 
+_NAMED = 6  # checks that are named when they fail
 _JOINT = {"hip_flexion": "hip", "knee_angle": "knee", "ankle_angle": "ankle"}
 
 
@@ -62,7 +63,7 @@ def _distance(one: Shown, reference: Reference | None) -> str:
     return (
         f"Hip, knee and ankle are {pooled:.1f}° from {reference.name} (root mean square), most at "
         f"the {_JOINT[worst]}: {found[worst].rmse:.1f}°, up to {abs(miss[at]):.0f}° {more} {verb} "
-        f"at {at} % of the gait cycle."
+        f"at {at}\u00a0% of the gait cycle."
     )
 
 
@@ -73,7 +74,12 @@ def _checks(scores: Sequence[ScoreLike]) -> str:
     free = [s for s in judged if not s.rewarded]
     held = sum(bool(s.ok) for s in judged)
     held_free = sum(bool(s.ok) for s in free)
-    return (
+    said = (
         f"{held} of {len(judged)} checks hold; of the {len(free)} that were not rewarded in "
         f"training, {held_free} hold."
     )
+    failed = [words(s.name) for s in judged if not s.ok]
+    if not failed:
+        return said
+    more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+    return f"{said} Missed: {', '.join(failed[:_NAMED])}{more}."

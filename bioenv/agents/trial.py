@@ -19,7 +19,7 @@ class Outcome(NamedTuple):
         mean_length: mean steps, at most up to where judging stopped.
         held: mean share of an episode that went by before the fall or the stop.
         complete: False when judging stopped early, since too many had failed: survival and
-            success are then upper bounds, and mean_return counts what was seen.
+            success then leave out the episodes that still ran, and mean_return what they missed.
         judged_steps: environment steps spent.
     """
 
@@ -70,11 +70,10 @@ def judge(
         if (~running & ~met).sum() > allowed and running.any():
             complete = False
             break
-    hopeful = 0.0 if complete else running.sum() / num
     held = np.where(survived, 1.0, lengths / max_steps)
     return Outcome(
-        survival=float(survived.mean() + hopeful),
-        success=float(succeeded.mean() + hopeful),
+        survival=float(survived.mean()),
+        success=float(succeeded.mean()),
         mean_return=float(returns.mean()),
         mean_length=float(lengths.mean()),
         held=float(held.mean()),

@@ -175,7 +175,7 @@ def test_judge_stops_once_too_many_fell() -> None:
     outcome = judge(Steered(), Toy(40), 1, STEPS, "survival", needed=0.95)  # type: ignore[arg-type]
     assert not outcome.complete
     assert outcome.judged_steps < 40 * 9
-    assert outcome.survival < 0.95
+    assert outcome.survival == 0.0  # nobody has reached the end yet
     assert outcome.held < 0.5
 
 

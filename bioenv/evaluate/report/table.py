@@ -110,9 +110,9 @@ def _unit(unit: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent where a person would not write one."""
+    """Three significant digits; an exponent only for what is nearly zero."""
     if value != value:
         return "not a number"
     if abs(value) >= 1000 or value == round(value):
         return f"{value:,.0f}"
-    return f"{value:#.3g}"
+    return f"{value:#.3g}" if abs(value) > 1e-3 else f"{value:.0e}"

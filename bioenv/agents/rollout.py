@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CHANNELS = (
     "qpos", "qvel", "qacc", "excitation", "activation", "muscle_force", "muscle_length",
     "muscle_velocity", "fiber_length", "metabolic_rate", "ground_reaction_force",
-    "center_of_pressure", "joint_contact_force",
+    "center_of_pressure", "free_moment", "joint_contact_force",
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ class Recorder:
 
     @staticmethod
     def _wanted(model: Model) -> tuple[str, ...]:
-        ground = {"ground_reaction_force", "center_of_pressure"}
+        ground = {"ground_reaction_force", "center_of_pressure", "free_moment"}
         missing = (set() if model.feet else ground) | (
             set() if model.contact_joints else {"joint_contact_force"}
         )

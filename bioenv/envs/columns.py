@@ -19,11 +19,12 @@ Index = NDArray[np.intp]
 class Columns:
     """Columns of ``sensordata``.
 
-    foot_force, foot_point: (feet, 3) of the sensors grf_<foot>, the force on the foot;
+    foot_force, foot_moment, foot_point: (feet, 3) of the sensors grf_<foot>, the force on the foot;
     joint_contact: (joints, 3) of contact_<joint>; limits: (n,) of all joint-limit sensors.
     """
 
     foot_force: Index
+    foot_moment: Index
     foot_point: Index
     joint_contact: Index
     limits: Index
@@ -38,8 +39,9 @@ def columns(model: Model) -> Columns:
     xyz, first = np.arange(3), np.array(feet, dtype=np.intp).reshape(-1, 1)
     limit = mj.sensor_type == mujoco.mjtSensor.mjSENS_JOINTLIMITFRC
     return Columns(
-        foot_force=first + 1 + xyz,  # data="found force pos"
-        foot_point=first + 4 + xyz,
+        foot_force=first + 1 + xyz,  # data="found force torque pos"
+        foot_moment=first + 4 + xyz,
+        foot_point=first + 7 + xyz,
         joint_contact=np.array(joints, dtype=np.intp).reshape(-1, 1) + xyz,
         limits=np.asarray(mj.sensor_adr[limit], dtype=np.intp),
     )
@@ -50,9 +52,11 @@ def foot_geoms(model: Model) -> Index:
     """(n,) ids of the spheres that touch the floor."""
     mj = model.mj
     floor = mj.geom("floor").id
-    touches = (mj.geom_conaffinity & mj.geom_contype[floor]) > 0
-    touches[floor] = False
-    sphere = mj.geom_type == mujoco.mjtGeom.mjGEOM_SPHERE
-    if not (touches & sphere).any():
-        raise BioenvError(f"model {model.name!r} has no foot spheres that meet its floor")
-    return np.flatnonzero(touches & sphere)
+    pairs = np.stack((mj.pair_geom1, mj.pair_geom2), axis=1)
+    met = np.unique(pairs[(pairs == floor).any(axis=1)])
+    met = met[met != floor]
+    if len(met) == 0 or (mj.geom_type[met] != mujoco.mjtGeom.mjGEOM_SPHERE).any():
+        raise BioenvError(
+            f"model {model.name!r} needs contact pairs of its floor with foot spheres"
+        )
+    return met.astype(np.intp)

@@ -147,6 +147,11 @@ class State:
         return np.where(self.ground_reaction_force[..., 2:] > 0, point, np.nan)
 
     @cached_property
+    def free_moment(self) -> Array:
+        """(B, feet, 3) N*m of the ground on each foot about its center of pressure, world axes."""
+        return self._sim.sensordata[:, columns(self.model).foot_moment]
+
+    @cached_property
     def joint_contact_force(self) -> Array:
         """(B, joints, 3) N on the child segment in its frame, tendons included."""
         return self._sim.sensordata[:, columns(self.model).joint_contact]

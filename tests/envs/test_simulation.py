@@ -73,7 +73,7 @@ def test_mass_strength_and_friction_act_per_simulation(walker):
     for i in ids:
         model = sim.batch.get_model(i)
         assert model.body_subtreemass[0] == pytest.approx(factor[i] * walker.mass)
-        friction = model.geom_friction[:, 0] / walker.mj.geom_friction[:, 0]
+        friction = model.pair_friction[:, 0] / walker.mj.pair_friction[:, 0]
         np.testing.assert_allclose(friction, factor[i])
     np.testing.assert_allclose(sim.body_weight, factor * walker.body_weight)
     with pytest.raises(BioenvError, match="strength"):

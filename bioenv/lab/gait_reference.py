@@ -7,7 +7,7 @@ in cycles: 0 is right heel strike, 0.5 left heel strike, 1 the next right heel s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -97,6 +97,15 @@ class ReferenceGait:
         rate = 2 * np.pi * np.arange(len(self.cosine))[:, None] / self.cycle_s
         phases = np.asarray(phase, dtype=np.float64)
         return _evaluate(phases, rate * self.sine, -rate * self.cosine)
+
+    def for_legs(self, thigh: float, shank: float) -> ReferenceGait:
+        """The same angles and speed at the cadence that suits legs of these lengths, m.
+
+        Longer legs cover more ground with the same angles; the cycle is stretched until the stance
+        foot passes under the hip at the gait's speed (see `stance_speed`).
+        """
+        stretch = stance_speed(self, thigh, shank)[0] / self.speed
+        return replace(self, cycle_s=self.cycle_s * stretch)
 
     def vertical_grf(self, phase: ArrayLike) -> Array:
         """Vertical ground reaction force in body weights: (B, 2) for the feet r, l; >= 0.

@@ -64,6 +64,13 @@ def test_stance_foot_moves_back_at_walking_speed(gait):
     assert stance_speed(gait, 0.45, 0.47)[0] > mean * 1.05
 
 
+def test_longer_legs_take_longer_strides(gait):
+    tall = gait.for_legs(0.469, 0.410)
+    assert stance_speed(tall, 0.469, 0.410)[0] == pytest.approx(gait.speed, rel=1e-9)
+    assert tall.cycle_s == pytest.approx(1.063 * gait.cycle_s, rel=0.01)
+    np.testing.assert_array_equal(tall.qpos(PHASE), gait.qpos(PHASE))
+
+
 def test_toes_stay_flat_while_the_heel_is_up(gait):
     angle = dict(
         zip(gait.coordinates, gait.qpos(np.array([0.3, 0.5, 0.58, 0.85]))[:].T, strict=True)

@@ -1,7 +1,7 @@
 """Models: an MjModel with names, muscle parameters and a standing pose, scaled to a subject.
 
-    model = bioenv.models.load("walker2d", Subject(mass=60.0, height=1.65))
-    model.coordinates, model.muscles, model.muscle.max_isometric_force
+model = bioenv.models.load("walker2d", Subject(mass=60.0, height=1.65))
+model.coordinates, model.muscles, model.muscle.max_isometric_force
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError, unknown
 from bioenv.models.parameters import MuscleParameters
+from bioenv.models.scaling import own_subject, scale
+from bioenv.models.standing import home_pose
 from bioenv.models.subject import Subject
 from bioenv.paths import asset
 
@@ -23,7 +25,7 @@ class Model:
     """A compiled model and its names. Arrays are read-only; do not change `mj` in place.
 
     Attributes:
-        name: "walker2d"; mj: the MjModel; subject: whose body it is, None for the model's own.
+        name: "walker2d"; mj: the MjModel; subject: whose body it is, None when unknown.
         coordinates: joint names in qpos order; muscles: actuator names in ctrl order.
         feet: sides with a sensor grf_<side>; contact_joints: joints with a sensor contact_<joint>.
         muscle: parameters, each (nm,).
@@ -82,9 +84,15 @@ def load(
     path = _path(name_or_path)
     try:
         spec = mujoco.MjSpec.from_file(str(path))
+        if subject is None:
+            subject = own_subject(spec)
+        else:
+            scale(spec, subject)
         if edit is not None:
             edit(spec)
         mj = spec.compile()
+    except BioenvError:
+        raise
     except ValueError as error:
         raise BioenvError(f"{path} is no valid MuJoCo model: {error}") from error
     return from_mujoco(mj, path.parent.name if path.name == "model.xml" else path.stem, subject)
@@ -108,12 +116,14 @@ def from_mujoco(mj: mujoco.MjModel, name: str, subject: Subject | None = None) -
         subject=subject,
         coordinates=coordinates,
         muscles=muscles,
-        feet=tuple(s.removeprefix("grf_") for s in sensors if s.startswith("grf_")),
-        contact_joints=tuple(s.removeprefix("contact_") for s in sensors if s.startswith("contact_")),
+        feet=_suffixes(sensors, "grf_"),
+        contact_joints=tuple(
+            s.removeprefix("contact_") for s in sensors if s.startswith("contact_")
+        ),
         muscle=_muscle_parameters(mj, name),
         mass=mass,
         body_weight=mass * float(np.linalg.norm(mj.opt.gravity)),
-        home=_frozen(_home(mj)),
+        home=_frozen(home_pose(mj)),
         mirror_qpos=_frozen(_mirror(coordinates)),
         mirror_muscle=_frozen(_mirror(muscles)),
     )
@@ -145,15 +155,16 @@ def _frozen(array: NDArray) -> NDArray:
     return array
 
 
+def _suffixes(names: tuple[str, ...], prefix: str) -> tuple[str, ...]:
+    return tuple(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
+
 def _mirror(names: tuple[str, ...]) -> NDArray[np.intp]:
     swap = {"_r": "_l", "_l": "_r"}
     other = (n[:-2] + swap[n[-2:]] if n[-2:] in swap else n for n in names)
-    return np.array([names.index(o) if o in names else i for i, o in enumerate(other)], dtype=np.intp)
-
-
-def _home(mj: mujoco.MjModel) -> NDArray[np.float64]:
-    key = mujoco.mj_name2id(mj, mujoco.mjtObj.mjOBJ_KEY, "home")
-    return np.array(mj.key_qpos[key] if key >= 0 else mj.qpos0)
+    return np.array(
+        [names.index(o) if o in names else i for i, o in enumerate(other)], dtype=np.intp
+    )
 
 
 def _muscle_parameters(mj: mujoco.MjModel, name: str) -> MuscleParameters:

@@ -64,6 +64,6 @@ class MuscleParameters:
         return int(self.max_isometric_force.size)
 
     @property
-    def F0_tendon(self) -> Array:  # noqa: N802 (the literature's symbol)
+    def F0_tendon(self) -> Array:
         """(nm,) N, maximum isometric force along the tendon: F0 cos(pennation)."""
         return self.element_force

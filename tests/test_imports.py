@@ -93,7 +93,7 @@ def _fresh(code: str) -> str:
 
 
 def test_importing_bioenv_loads_nothing_heavy() -> None:
-    heavy = "mujoco torch scipy matplotlib tensorboard stable_baselines3".split()
+    heavy = ["mujoco", "torch", "scipy", "matplotlib", "tensorboard", "stable_baselines3"]
     loaded = _fresh(f"import bioenv, sys; print([m for m in {heavy!r} if m in sys.modules])")
     assert loaded == "[]"
 

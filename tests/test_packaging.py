@@ -97,3 +97,21 @@ def test_a_version_is_one_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == bioenv.__version__
     assert f"## {bioenv.__version__}" in (ROOT / "docs" / "CHANGELOG.md").read_text()
+
+
+def test_every_dependency_is_pinned_for_make() -> None:
+    """A dependency without a pin would take whatever is newest, torch with gigabytes of CUDA."""
+    import re
+    import tomllib
+
+    def name(requirement: str) -> str:
+        found = re.match(r"[A-Za-z0-9_.-]+", requirement)
+        assert found is not None
+        return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(one for extra in extras for one in extra)]
+    lines = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()
+    pinned = {name(line) for line in lines if "==" in line}
+    assert {name(one) for one in wanted} <= pinned

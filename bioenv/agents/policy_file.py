@@ -14,7 +14,7 @@ from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as dump_tensors
 
 from bioenv.agents.atomic import write_bytes
-from bioenv.agents.policy import OBS_CLIP, SQUASH_CENTER, SQUASH_GAIN, PhaseMirror, Policy
+from bioenv.agents.policy import OBS_CLIP, SQUASH_CENTER, SQUASH_GAIN, Layer, PhaseMirror, Policy
 from bioenv.errors import BioenvError, unknown
 from bioenv.paths import agent_file
 
@@ -130,6 +130,29 @@ def _record(path: Path) -> dict[str, Any]:
 def _assemble(path: Path, record: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Policy:
     no, nm = record["observations"], len(record["muscles"])
     mirrored = record.get("phase_index") is not None
+    layers = _layers(path, tensors, no, nm, mirrored)
+    _shaped(path, tensors, "obs_mean", (no,))
+    _shaped(path, tensors, "obs_std", (no,))
+    _shaped(path, tensors, "log_std", (nm,))
+    if (tensors["obs_std"] <= 0).any():
+        raise BioenvError(f"{path}: obs_std must be positive")
+    return Policy(
+        task=record["task"],
+        model=record["model"],
+        muscles=tuple(record["muscles"]),
+        obs_mean=tensors["obs_mean"],
+        obs_std=tensors["obs_std"],
+        layers=layers,
+        log_std=tensors["log_std"],
+        mirror=_mirror(path, record["phase_index"], tensors, no, nm) if mirrored else None,
+        card=record["card"],
+    )
+
+
+def _layers(
+    path: Path, tensors: dict[str, NDArray[Any]], no: int, nm: int, mirrored: bool
+) -> tuple[Layer, ...]:
+    """The layers, after checking that the file holds exactly a policy's tensors."""
     depth = sum(name.startswith("layer") and name.endswith(".weight") for name in tensors)
     expected = {"obs_mean", "obs_std", "log_std"}
     expected |= {f"layer{i}.{part}" for i in range(depth) for part in ("weight", "bias")}
@@ -146,23 +169,7 @@ def _assemble(path: Path, record: dict[str, Any], tensors: dict[str, NDArray[Any
         _shaped(path, tensors, f"layer{i}.bias", (nm if i == depth - 1 else rows,))
         _shaped(path, tensors, f"layer{i}.weight", (rows, width))
         width = rows
-    _shaped(path, tensors, "obs_mean", (no,))
-    _shaped(path, tensors, "obs_std", (no,))
-    _shaped(path, tensors, "log_std", (nm,))
-    if (tensors["obs_std"] <= 0).any():
-        raise BioenvError(f"{path}: obs_std must be positive")
-    layers = tuple((tensors[f"layer{i}.weight"], tensors[f"layer{i}.bias"]) for i in range(depth))
-    return Policy(
-        task=record["task"],
-        model=record["model"],
-        muscles=tuple(record["muscles"]),
-        obs_mean=tensors["obs_mean"],
-        obs_std=tensors["obs_std"],
-        layers=layers,
-        log_std=tensors["log_std"],
-        mirror=_mirror(path, record["phase_index"], tensors, no, nm) if mirrored else None,
-        card=record["card"],
-    )
+    return tuple((tensors[f"layer{i}.weight"], tensors[f"layer{i}.bias"]) for i in range(depth))
 
 
 def _mirror(

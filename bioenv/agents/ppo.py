@@ -1,7 +1,8 @@
 """Proximal policy optimization (Schulman et al. 2017, arXiv 1707.06347) over a native vector env.
 
 One iteration: `collect` steps all environments n_steps times, `advantages` credits the actions
-(GAE, Schulman et al. 2016, arXiv 1506.02438), `update` improves both networks on minibatches.
+(GAE, Schulman et al. 2016, arXiv 1506.02438), `update` improves both networks on minibatches by
+the objective in objective.py.
 The Gaussian lives before the squashing sigmoid, so log-densities need no correction.
 Normalization is frozen during an iteration: rollout and update see the same numbers.
 """
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from bioenv.agents.network import ActorCritic
 from bioenv.agents.normalize import ObservationNormalizer, ReturnScale
+from bioenv.agents.objective import advantages, policy_loss
 from bioenv.agents.policy import Float32, PhaseMirror, squash
 from bioenv.agents.recipe import PPOSettings
 from bioenv.agents.statistics import EpisodeStatistics
@@ -38,44 +40,6 @@ class Rollout(NamedTuple):
     done: NDArray[np.bool_]  # (T, B) terminated or truncated
     final_obs: Float32  # (n, no) where an episode was cut by time
     final_at: tuple[NDArray[np.intp], NDArray[np.intp]]  # their (t, environment)
-
-
-def advantages(
-    reward: Float32,
-    value: Float32,
-    next_value: Float32,
-    terminated: NDArray[np.bool_],
-    done: NDArray[np.bool_],
-    gamma: float,
-    gae_lambda: float,
-) -> Float32:
-    """Generalized advantage estimates (T, B).
-
-    Args:
-        reward, value: (T, B).
-        next_value: (T, B) value of the observation that followed, before any reset: an episode
-            cut by time goes on in expectation.
-        terminated: (T, B) nothing follows.
-        done: (T, B) the next row belongs to another episode.
-    """
-    following = np.where(terminated, np.float32(0), next_value)
-    delta = np.asarray(reward + gamma * following - value, np.float32)
-    decay = np.where(done, 0, gamma * gae_lambda).astype(np.float32)
-    result: Float32 = np.empty(delta.shape, np.float32)
-    running = np.zeros_like(delta[0])
-    for t in reversed(range(len(delta))):
-        running = delta[t] + decay[t] * running
-        result[t] = running
-    return result
-
-
-def policy_loss(
-    log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip: float
-) -> tuple[Tensor, Tensor]:
-    """Clipped surrogate loss (Schulman 2017, equation 7) and the probability ratio (n,)."""
-    ratio = torch.exp(log_prob - old_log_prob)
-    clipped = torch.clamp(ratio, 1 - clip, 1 + clip)
-    return -torch.min(advantage * ratio, advantage * clipped).mean(), ratio
 
 
 class PPO:

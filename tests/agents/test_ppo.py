@@ -11,8 +11,9 @@ from toy import MIRROR, Toy, toy_recipe, toy_setting
 
 from bioenv.agents.network import ActorCritic, gaussian_log_prob
 from bioenv.agents.normalize import ObservationNormalizer, ReturnScale, RunningMoments
+from bioenv.agents.objective import advantages, policy_loss
 from bioenv.agents.policy import Policy, squash
-from bioenv.agents.ppo import PPO, advantages, policy_loss
+from bioenv.agents.ppo import PPO
 from bioenv.agents.trainer import Trainer
 
 

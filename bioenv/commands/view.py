@@ -20,7 +20,11 @@ def run(args: argparse.Namespace) -> int:
         return _film(policy, Path(args.video), args)
     env = BioEnv(policy.task, render_mode="human", randomize=False)
     try:
-        observation, _ = env.reset(seed=args.seed)
+        try:
+            observation, _ = env.reset(seed=args.seed)
+        except BioenvError as error:
+            hint = f"bioenv view {args.policy} --video view.mp4"
+            raise BioenvError(f"{error}; or film it: {hint}") from error
         for _ in range(round(args.seconds / env.batch.task.control_dt)):
             began = time.perf_counter()
             observation, _, terminated, _, _ = env.step(policy.act(observation))

@@ -67,6 +67,7 @@ class Stage:
     final_learning_rate: float = _number(0.0, 0, 1)  # reached linearly; 0: constant
     reward_weights: Mapping[str, float] = field(default_factory=dict)
     stop_when_passed: bool = True  # else all env_steps are run
+    evaluate_every: int = _number(0, 0)  # env steps; 0: as in [evaluation]
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Trainer:
             log.close()
 
     def _run_stage(self, stage: Stage, log: TrainingLog) -> None:
-        done, every = self.progress, self.recipe.evaluation.every
+        done, every = self.progress, stage.evaluate_every or self.recipe.evaluation.every
         weights = {**self.setting.reward_weights, **stage.reward_weights}
         for env in (self.setting.env, self.setting.judge_env):
             env.set_reward_weights(weights)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +36,7 @@ def train(
     progress: bool = True,
     force: bool = False,
     threads: int = 0,
-    torch_threads: int = 0,
+    torch_threads: int = 1,
     command: str | None = None,
 ) -> Policy:
     """Train a policy.
@@ -53,7 +52,7 @@ def train(
         progress: show a progress bar on stderr.
         force: begin anew in an `out` that holds an earlier training; its files are removed.
         threads: physics threads, 0 for all cores.
-        torch_threads: threads of the network's update, 0 for at most two cores.
+        torch_threads: torch threads in each of the two networks' updates, which run side by side.
         command: what made the policy, for its card.
 
     Returns:
@@ -74,7 +73,6 @@ def train(
     if not resume:
         _refuse_occupied(folder, force)
     setting = make_setting(recipe, threads, command or f"bioenv train {recipe.name} --seed {seed}")
-    torch_threads = torch_threads or min(2, os.cpu_count() or 1)
     try:
         with _torch_threads(torch_threads):
             trainer = Trainer(recipe, setting, seed, folder)

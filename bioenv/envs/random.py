@@ -60,7 +60,7 @@ class Draws:
         start = self._rng.counter[self._ids, None]
         k = start + np.arange(1, size + 1, dtype=np.uint64)
         self._rng.counter[self._ids] += np.uint64(size)
-        bits = _mix(self._rng.key[self._ids, None] + k * _GOLDEN)
+        bits = _mix((self._rng.key[self._ids, None] + k * _GOLDEN).astype(np.uint64, copy=False))
         # 52 bits, centred in their cell, so that 0 and 1 never occur and ndtri stays finite
         unit = ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
         return unit.reshape(len(self), *shape)

@@ -31,7 +31,7 @@ class BioVecEnv(VecEnv):
 
     def __init__(self, task: str | Task, num_envs: int, **options: Any) -> None:
         self.env = BioVectorEnv(task, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
-        muscles = self.env.single_action_space.shape
+        muscles = (len(self.env.model.muscles),)
         # wide enough that clipping at the ends costs no excitation beyond 5 % and 98 %
         box = spaces.Box(-1.2, 1.2, muscles, np.float32)
         super().__init__(num_envs, self.env.single_observation_space, box)
@@ -79,7 +79,7 @@ class BioVecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The same attribute of the batch for every environment asked for."""
-        return [getattr(self.env, attr_name, None)] * len(self._get_indices(indices))
+        return [getattr(self.env, attr_name, None)] * len(list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set an attribute of the whole batch."""
@@ -90,11 +90,11 @@ class BioVecEnv(VecEnv):
     ) -> list[Any]:
         """Call a method of the batch once; its result for every environment asked for."""
         result = getattr(self.env, method_name)(*args, **kwargs)
-        return [result] * len(self._get_indices(indices))
+        return [result] * len(list(self._get_indices(indices)))
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """No environment of a batch is wrapped."""
-        return [False] * len(self._get_indices(indices))
+        return [False] * len(list(self._get_indices(indices)))
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
         """The picture of environment 0."""

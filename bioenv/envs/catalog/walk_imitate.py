@@ -75,7 +75,7 @@ TASK = Task(
         "alive": (0.2, lambda s: np.ones(len(s.time))),
         "angles": (1.0, terms.imitation(reference_pose, _ANGLES, margin=0.3)),
         "angles_fine": (0.0, terms.imitation(reference_pose, _ANGLES, margin=0.1)),
-        "speed": (0.5, terms.speed(margin=0.35)),
+        "speed": (0.5, terms.speed(margin=0.25)),
         "upright": (0.2, lambda s: terms.tolerance(s.coordinate("pelvis_tilt"), 0.25)),
         "vertical_force": (0.3, vertical_force),
         "effort": (-0.3, terms.effort),

@@ -28,7 +28,7 @@ def motion():
 
 
 def test_frames_are_physics_steps_from_the_start(motion):
-    np.testing.assert_allclose(np.diff(motion.time), 0.005, atol=1e-12)
+    np.testing.assert_allclose(np.diff(motion.time), 1 / 150, atol=1e-12)
     assert motion.time[0] == 0.0
     assert motion.meta["seed"] == 3
     assert motion.meta["task"] == "bioenv/Walk-v0"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from bioenv.envs.columns import foot_geoms
 from bioenv.envs.random import Draws
@@ -60,31 +61,51 @@ def pose(model: Model, angles: Mapping[str, float]) -> Array:
     return qpos
 
 
+# A plain step drawn by hand: degrees at heel strike, mid-stance, the other heel's strike and
+# mid-swing. Walking tasks without reference data begin in it; nothing rewards it.
+_STEP = {
+    "hip_flexion": (25.0, 5.0, -15.0, 15.0),
+    "knee_angle": (8.0, 10.0, 20.0, 55.0),
+    "ankle_angle": (0.0, 5.0, 8.0, 0.0),
+}
+
+
 @lru_cache(maxsize=32)
-def _step_poses(model: Model) -> tuple[Array, Array]:
-    """Poses (4, nq) and clock phases (4,) of a step: both feet down, one leg swinging, mirrored."""
-    contact = {
-        "hip_flexion_r": 25, "knee_angle_r": 8, "ankle_angle_r": 0,
-        "hip_flexion_l": -15, "knee_angle_l": 20, "ankle_angle_l": 8,
-    }  # fmt: skip
-    swing = {
-        "hip_flexion_r": 5, "knee_angle_r": 10, "ankle_angle_r": 5,
-        "hip_flexion_l": 15, "knee_angle_l": 55, "ankle_angle_l": 0,
-    }  # fmt: skip
-    right = np.stack([pose(model, contact), pose(model, swing)])
-    both = np.concatenate([right, right[:, model.mirror_qpos]])
-    return on_the_ground(model, both), np.array([0.0, 0.25, 0.5, 0.75])
+def _step_motion(model: Model, n: int = 200) -> tuple[Array, Array]:
+    """The hand-drawn step as poses (n, nq) on the ground and their change per cycle (n, nv)."""
+    phase = np.arange(n) / n
+    qpos = np.tile(model.home, (n, 1))
+    for name, degrees in _STEP.items():
+        closed = np.deg2rad([*degrees, degrees[0]])
+        curve = CubicSpline(np.linspace(0, 1, len(closed)), closed, bc_type="periodic")
+        qpos[:, model.coordinate_index(f"{name}_r")] = curve(phase)
+        qpos[:, model.coordinate_index(f"{name}_l")] = curve((phase + 0.5) % 1.0)
+    qpos = on_the_ground(model, qpos)
+    return qpos, _change_per_cycle(qpos)
 
 
-def step_start(rng: Draws, model: Model, speed: float = 1.2) -> dict[str, Array]:
-    """Begin in a hand-made step pose (no measured data) moving forward at about ``speed`` m/s."""
-    poses, phases = _step_poses(model)
-    which = rng.integers(0, len(poses))
-    qvel = np.zeros((len(rng), model.mj.nv))
-    qvel[:, model.coordinate_index("pelvis_tx")] = speed + rng.normal(0.0, 0.1)
-    qpos = poses[which] + rng.normal(np.zeros(model.mj.nq), 0.02) * joints_only(model)
+def _change_per_cycle(qpos: Array) -> Array:
+    """Derivative of a closed table of poses (n, nq) with respect to phase, central differences."""
+    return (np.roll(qpos, -1, axis=0) - np.roll(qpos, 1, axis=0)) * (len(qpos) / 2)
+
+
+def step_start(
+    rng: Draws, model: Model, goal: Array, cycle_s: Callable[[Array], Array]
+) -> dict[str, Array]:
+    """Begin anywhere in the hand-drawn step (no measured data), at the commanded speed.
+
+    Args:
+        goal: (n, 1) m/s commanded.
+        cycle_s: goal -> (n,) s, stride time.
+    """
+    poses, change = _step_motion(model)
+    phase = rng.uniform(0.0, 1.0)
+    row = (phase * len(poses)).astype(int)
+    qvel = change[row] / cycle_s(goal)[:, None]
+    qvel[:, model.coordinate_index("pelvis_tx")] = goal[:, 0] + rng.normal(0.0, 0.1)
+    qpos = poses[row] + rng.normal(np.zeros(model.mj.nq), 0.02) * joints_only(model)
     activation = np.full((len(rng), len(model.muscles)), 0.1)
-    return {"qpos": qpos, "qvel": qvel, "activation": activation, "phase": phases[which]}
+    return {"qpos": qpos, "qvel": qvel, "activation": activation, "phase": phase}
 
 
 def joints_only(model: Model) -> Array:
@@ -133,7 +154,7 @@ def reference_motion(model: Model, name: str, cycle_s: float, n: int = 200) -> R
     qpos[:, [model.coordinate_index(c) for c in gait.coordinates]] = gait.qpos(phase)
     qpos[:, model.coordinate_index("pelvis_tx")] = 0.0
     qpos = on_the_ground(model, qpos)
-    qvel = (np.roll(qpos, -1, axis=0) - np.roll(qpos, 1, axis=0)) * (n / 2 / cycle_s)
+    qvel = _change_per_cycle(qpos) / cycle_s
     qvel[:, model.coordinate_index("pelvis_tx")] = gait.speed
     return ReferenceMotion(Periodic(qpos), Periodic(qvel), Periodic(gait.vertical_grf(phase)))
 

@@ -40,8 +40,9 @@ class Task:
         control_dt: s between actions; a whole multiple of the physics step.
         episode_s: s after which the episode is truncated.
         terminate: State -> (B,) bool; an episode that falls is over.
-        reset: (rng, model) -> mapping with any of qpos (n, nq), qvel (n, nv), activation (n, nm),
-            phase (n,) for the n environments that begin; the home pose at rest by default.
+        reset: (rng, model, goal) -> mapping with any of qpos (n, nq), qvel (n, nv), activation
+            (n, nm), phase (n,) for the n environments that begin; at rest in the home pose by
+            default.
         goal: rng -> (n, k) or (n,), drawn when an episode begins and read as ``state.goal``.
         cycle_s: period of the gait clock ``state.phase``, or a function of the goal (n, k) -> (n,).
         success: State -> (B,) bool; must hold without a break for the last ``success_hold_s``
@@ -60,7 +61,7 @@ class Task:
     control_dt: float = 0.02
     episode_s: float = 10.0
     terminate: Callable[[State], Any] | None = None
-    reset: Callable[[Draws, Model], Mapping[str, Any]] | None = None
+    reset: Callable[[Draws, Model, Array], Mapping[str, Any]] | None = None
     goal: Callable[[Draws], Any] | None = None
     cycle_s: float | Callable[[Array], Array] | None = None
     success: Callable[[State], Any] | None = None

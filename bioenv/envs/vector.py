@@ -273,7 +273,8 @@ class BioVectorEnv(VectorEnv):
         for name, (low, high) in self._randomize.items():
             sim.vary(name, ids, draws.uniform(low, high))
         ep.goal[ids] = self._draw_goal(draws)
-        start = dict(self.task.reset(draws, self.model)) if self.task.reset is not None else {}
+        begin = self.task.reset
+        start = {} if begin is None else dict(begin(draws, self.model, ep.goal[ids]))
         ep.start_phase[ids] = start.pop("phase", 0.0)
         cycle = self.task.cycle_s
         if cycle is not None:

@@ -17,7 +17,7 @@ def to_goal(s: State) -> NDArray[np.float64]:
     return s.goal - s.sensor("hand")
 
 
-def _start(rng: Draws, model: Model) -> dict[str, NDArray[np.float64]]:
+def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     return {"qpos": model.home + rng.normal(np.zeros(2), 0.1)}
 
 

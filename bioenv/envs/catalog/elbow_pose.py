@@ -17,7 +17,7 @@ def angle_error(s: State) -> NDArray[np.float64]:
     return s.coordinate("elbow_flexion") - s.goal[:, 0]
 
 
-def _start(rng: Draws, model: Model) -> dict[str, NDArray[np.float64]]:
+def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     low, high = model.mj.jnt_range[0]
     return {"qpos": rng.uniform([low + 0.1], [high - 0.1])}
 

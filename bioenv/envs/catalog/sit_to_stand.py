@@ -53,7 +53,7 @@ def model_with_seat(subject: Subject | None = None) -> Model:
     return model
 
 
-def _start(rng: Draws, model: Model) -> dict[str, NDArray[np.float64]]:
+def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     qpos = _seated_pose(model) + rng.normal(np.zeros(model.mj.nq), 0.02) * gait.joints_only(model)
     return {"qpos": qpos, "activation": np.full((len(rng), len(model.muscles)), 0.02)}
 

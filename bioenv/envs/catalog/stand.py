@@ -26,7 +26,7 @@ def height(s: State) -> NDArray[np.float64]:
     return terms.tolerance(np.minimum(s.coordinate("pelvis_tz") / home - 1.0, 0.0), 0.08)
 
 
-def _start(rng: Draws, model: Model) -> dict[str, NDArray[np.float64]]:
+def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     noise = rng.normal(np.zeros(model.mj.nq), 0.03)
     noise[:, :2] = 0.0
     qpos = gait.on_the_ground(model, model.home + noise)

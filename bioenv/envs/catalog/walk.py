@@ -34,7 +34,7 @@ TASK = Task(
     },
     goal=lambda rng: rng.uniform([1.15], [1.35]),  # m/s
     cycle_s=stride_time,
-    reset=gait.step_start,
+    reset=lambda rng, model, goal: gait.step_start(rng, model, goal, stride_time),
     terminate=terms.fallen(),
     control_dt=0.02,
     episode_s=10.0,

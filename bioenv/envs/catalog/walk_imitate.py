@@ -57,7 +57,7 @@ def vertical_force(s: State) -> NDArray[np.float64]:
     return terms.tolerance(np.abs(load - wanted).mean(axis=1), 0.35)
 
 
-def _start(rng: Draws, model: Model) -> dict[str, NDArray[np.float64]]:
+def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     phase = rng.uniform(0.0, 1.0)
     motion = gait.reference_motion(model, REFERENCE, _CYCLE_S)
     return {

@@ -92,6 +92,11 @@ class PPO:
         """Fill the observation normalization from one rollout, which must precede learning."""
         self.normalize.update(self.collect().obs[:-1].reshape(-1, self.obs_size))
 
+    def explore(self, log_std: float) -> None:
+        """Set the exploration's deviation of every muscle to exp(`log_std`)."""
+        with torch.no_grad():
+            self.network.log_std.fill_(log_std)
+
     def iterate(self) -> dict[str, float]:
         """One iteration of the algorithm; returns figures for the log."""
         rollout = self.collect()

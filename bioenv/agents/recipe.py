@@ -68,6 +68,7 @@ class Stage:
     reward_weights: Mapping[str, float] = field(default_factory=dict)
     stop_when_passed: bool = True  # else all env_steps are run
     evaluate_every: int = _number(0, 0)  # env steps; 0: as in [evaluation]
+    log_std: float = _number(0.0, -5, 0)  # exploration set when the stage begins; 0: as learned
 
 
 @dataclass(frozen=True)

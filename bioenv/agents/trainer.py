@@ -63,6 +63,8 @@ class Trainer:
         weights = {**self.setting.reward_weights, **stage.reward_weights}
         for env in (self.setting.env, self.setting.judge_env):
             env.set_reward_weights(weights)
+        if stage.log_std and done.stage_steps == 0:
+            self.ppo.explore(stage.log_std)
         while done.stage_steps < stage.env_steps and not self._stage_passed(stage):
             self.ppo.learning_rate = self._learning_rate(stage)
             figures = self.ppo.iterate()

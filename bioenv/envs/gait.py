@@ -36,11 +36,11 @@ def observe(s: State) -> tuple[Array, ...]:
     )
 
 
-def on_the_ground(model: Model, qpos: Array, depth: float = 0.003) -> Array:
+def on_the_ground(model: Model, qpos: Array, depth: float = 0.009) -> Array:
     """``qpos`` (n, nq) raised or lowered until the lowest contact sphere of a foot is ``depth`` m
     in the floor.
 
-    3 mm is how far the soft contact sinks under body weight.
+    9 mm is how far the soft contact sinks under body weight.
     """
     batch = Batch(model.mj, len(qpos), 1)
     batch.bind("qpos")[:] = qpos

@@ -88,8 +88,10 @@ def upright(coordinate: str = "pelvis_tilt", margin: float = 0.35, at: float = 0
 
 
 def trunk_tilt(s: State) -> Array:
-    """(B,) rad, tilt of the trunk against the vertical, backward positive (pelvis plus lumbar)."""
-    return s.coordinate("pelvis_tilt") + s.coordinate("lumbar_extension")
+    """(B,) rad, tilt of the trunk (pelvis plus lumbar) from its standing pose, backward positive."""
+    tilt, lumbar = (s.model.coordinate_index(n) for n in ("pelvis_tilt", "lumbar_extension"))
+    standing = s.model.home[tilt] + s.model.home[lumbar]
+    return s.qpos[:, tilt] + s.qpos[:, lumbar] - standing
 
 
 def still(margin: float = 0.3) -> Term:
@@ -118,6 +120,23 @@ def mean_speed_within(share: float = 0.15) -> Callable[[State], NDArray[np.bool_
         i = s.model.coordinate_index("pelvis_tx")
         mean = (s.qpos[:, i] - s.start_qpos[:, i]) / np.maximum(s.time, 0.5)
         return np.abs(mean - s.goal[:, 0]) <= share * s.goal[:, 0]
+
+    return term
+
+
+def stepping(duty: float = 0.62, bearing: float = 0.3) -> Term:
+    """Score 0..1 of stepping in time with the gait clock (after Siekmann et al. 2021,
+    doi 10.1109/ICRA48506.2021.9561814): a foot in swing bears nothing, a foot in stance bears at
+    least ``bearing`` body weights. ``duty`` is the share of stance; the right foot's begins at
+    phase 0, the left one's at 0.5.
+    """
+
+    def term(s: State) -> Array:
+        load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
+        stance = (s.phase[:, None] + [0.0, 0.5]) % 1.0 < duty
+        missing = np.maximum(1.0 - load / bearing, 0.0)
+        wrong = np.where(stance, missing, np.minimum(load / bearing, 1.0))
+        return 1.0 - wrong.mean(axis=1)
 
     return term
 

@@ -100,7 +100,7 @@ def _statue(model: Model, load: float = 0.0) -> mujoco.MjModel:
 def _stand(mj: mujoco.MjModel) -> mujoco.MjData:
     data = mujoco.MjData(mj)
     mujoco.mj_resetDataKeyframe(mj, data, 0)
-    for _ in range(6000):
+    for _ in range(24_000):  # it sways slowly on soft feet
         mujoco.mj_step(mj, data)
     mujoco.mj_forward(mj, data)
     return data

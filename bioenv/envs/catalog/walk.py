@@ -22,8 +22,9 @@ TASK = Task(
     model="walker2d",
     observe=gait.observe,
     rewards={
-        "alive": (0.3, lambda s: np.ones(len(s.time))),
-        "speed": (1.0, terms.speed(margin=0.3)),
+        "alive": (0.5, lambda s: np.ones(len(s.time))),
+        "speed": (0.5, terms.speed(margin=0.3)),
+        "stepping": (1.0, terms.stepping(duty=0.62)),
         "upright": (0.3, lambda s: terms.tolerance(terms.trunk_tilt(s), 0.25)),
         "effort": (-1.0, terms.effort),
         "metabolic": (-0.0, terms.metabolic),
@@ -39,6 +40,6 @@ TASK = Task(
     control_dt=0.02,
     episode_s=10.0,
     success=terms.mean_speed_within(0.15),
-    rewarded=("speed", "effort", "vertical_grf_peak"),
+    rewarded=("speed", "cadence", "duty_factor", "effort", "vertical_grf_peak"),
     description="walk at a commanded speed, no reference; success: no fall, mean speed within 15 %",
 )

@@ -1,0 +1,76 @@
+"""The shipped policies: each loads, keeps the scores on its card, and walks at other physics steps."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bioenv.agents.policy import Policy
+from bioenv.agents.policy_file import shipped
+from bioenv.agents.rollout import rollout
+from bioenv.agents.trial import judge
+from bioenv.envs.registration import CATALOG
+from bioenv.envs.vector import BioVectorEnv
+from bioenv.evaluate import evaluate
+
+WALKERS = ("WalkImitate-v0", "Walk-v0", "WalkPerturbed-v0")
+EPISODES = 40
+
+
+def outcome(name: str, timestep: float | None = None, episodes: int = EPISODES, seconds: float = 10):
+    """Shares of survival and success over fresh episodes of ``seconds`` s."""
+    policy = Policy.load(name)
+    env = BioVectorEnv(policy.task, episodes, autoreset_mode="Disabled", timestep=timestep)
+    return judge(
+        policy, env, 12345, round(seconds / env.task.control_dt), criterion="success", needed=0.0
+    )
+
+
+def test_every_task_has_a_policy_and_its_card_says_how_it_was_made():
+    assert {f"bioenv/{name}" for name in shipped()} == set(CATALOG)
+    for name in shipped():
+        card = Policy.load(name).card
+        assert card["command"].startswith("bioenv train")
+        assert {"seed", "env_steps", "training_minutes", "scores"} <= set(card)
+        json.dumps(dict(card))
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG))
+def test_shipped_policy_reproduces_its_success(name):
+    name = name.removeprefix("bioenv/")
+    episode = 5.0 if name in ("ElbowPose-v0", "ArmReach-v0") else 10.0
+    promised = Policy.load(name).card["scores"]["success"]
+    episode = min(episode, BioVectorEnv(f"bioenv/{name}").task.episode_s)
+    reached = outcome(name, seconds=episode).success
+    # three standard deviations of a share over that many episodes, and one episode
+    margin = 3 * np.sqrt(max(promised * (1 - promised), 0.01) / EPISODES) + 1 / EPISODES
+    assert reached >= promised - margin
+
+
+@pytest.mark.parametrize("name", WALKERS)
+@pytest.mark.parametrize("part", [2, 4])
+def test_walkers_stand_at_half_and_quarter_of_the_training_step(name, part):
+    trained = BioVectorEnv(f"bioenv/{name}").simulation.timestep
+    assert outcome(name, trained / part, episodes=10).survival >= 0.9
+
+
+@pytest.fixture(scope="module")
+def imitated():
+    return evaluate(rollout(Policy.load("WalkImitate-v0"), seed=1, seconds=12), "falisse2019")
+
+
+def test_walk_imitate_keeps_its_figures(imitated):
+    """The figures of the README's table, with room for another machine's rounding."""
+    card = Policy.load("WalkImitate-v0").card["evaluation"]
+    for name, value in card.items():
+        assert imitated.score(name).value == pytest.approx(value, rel=0.05, abs=0.02), name
+
+
+def test_whole_body_balance_of_the_walk(imitated):
+    """Mean vertical force is body weight; the recorded motion obeys Newton and Euler."""
+    assert imitated.score("vertical_impulse").value == pytest.approx(1.0, abs=0.02)
+    assert imitated.score("root_force_rms_percent").value < 1e-6
+    assert imitated.score("root_moment_rms_percent").value < 1e-6
+    assert imitated.score("torque_mismatch_percent").value < 5.0

@@ -88,7 +88,7 @@ def upright(coordinate: str = "pelvis_tilt", margin: float = 0.35, at: float = 0
 
 
 def trunk_tilt(s: State) -> Array:
-    """(B,) rad, tilt of the trunk (pelvis plus lumbar) from its standing pose, backward positive."""
+    """(B,) rad, tilt of the trunk (pelvis plus lumbar) from standing, backward positive."""
     tilt, lumbar = (s.model.coordinate_index(n) for n in ("pelvis_tilt", "lumbar_extension"))
     standing = s.model.home[tilt] + s.model.home[lumbar]
     return s.qpos[:, tilt] + s.qpos[:, lumbar] - standing

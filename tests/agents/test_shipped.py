@@ -1,4 +1,4 @@
-"""The shipped policies: each loads, keeps the scores on its card, and walks at other physics steps."""
+"""The shipped policies: each loads, keeps the scores on its card, walks at other physics steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from bioenv.agents.policy import Policy
 from bioenv.agents.policy_file import shipped
 from bioenv.agents.rollout import rollout
-from bioenv.agents.trial import judge
+from bioenv.agents.trial import Outcome, judge
 from bioenv.envs.registration import CATALOG
 from bioenv.envs.vector import BioVectorEnv
 from bioenv.evaluate import evaluate
@@ -19,10 +19,12 @@ WALKERS = ("WalkImitate-v0", "Walk-v0", "WalkPerturbed-v0")
 EPISODES = 40
 
 
-def outcome(name: str, timestep: float | None = None, episodes: int = EPISODES, seconds: float = 10):
+def outcome(
+    name: str, timestep: float | None = None, episodes: int = EPISODES, seconds: float = 10.0
+) -> Outcome:
     """Shares of survival and success over fresh episodes of ``seconds`` s."""
     policy = Policy.load(name)
-    env = BioVectorEnv(policy.task, episodes, autoreset_mode="Disabled", timestep=timestep)
+    env = BioVectorEnv(policy.task, episodes, autoreset_mode="SameStep", timestep=timestep)
     return judge(
         policy, env, 12345, round(seconds / env.task.control_dt), criterion="success", needed=0.0
     )

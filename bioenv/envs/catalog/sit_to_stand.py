@@ -65,7 +65,7 @@ TASK = Task(
         "rise": (1.0, lambda s: np.clip(s.coordinate("pelvis_tz") / s.model.home[1], 0.0, 1.0)),
         "height": (1.0, stand.height),
         "upright": (0.3, lambda s: terms.tolerance(terms.trunk_tilt(s), 0.4)),
-        "still": (0.3, terms.still(0.5)),
+        "still": (0.5, terms.still(1.0)),
         "effort": (-0.5, terms.effort),
         "limit": (-0.01, terms.limit_torque),
         "smoothness": (-0.2, terms.smoothness),

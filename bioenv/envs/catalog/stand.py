@@ -47,7 +47,7 @@ TASK = Task(
     rewards={
         "height": (1.0, height),
         "upright": (0.5, lambda s: terms.tolerance(terms.trunk_tilt(s), 0.25)),
-        "still": (0.5, terms.still(0.3)),
+        "still": (0.5, terms.still(1.0)),
         "effort": (-1.0, terms.effort),
         "limit": (-0.01, terms.limit_torque),
         "smoothness": (-0.2, terms.smoothness),

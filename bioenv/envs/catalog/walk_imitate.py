@@ -54,7 +54,7 @@ def vertical_force(s: State) -> NDArray[np.float64]:
     """Score of both feet's vertical force following the reference (body weights)."""
     load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
     wanted = gait.reference_motion(s.model, REFERENCE, _CYCLE_S).vertical_force.at(s.phase)
-    return terms.tolerance(np.abs(load - wanted).mean(axis=1), 0.35)
+    return terms.tolerance(np.abs(load - wanted).mean(axis=1), 0.25)
 
 
 def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -79,6 +79,7 @@ TASK = Task(
         "upright": (0.2, lambda s: terms.tolerance(s.coordinate("pelvis_tilt"), 0.25)),
         "vertical_force": (0.3, vertical_force),
         "effort": (-0.3, terms.effort),
+        "metabolic": (0.0, terms.metabolic),
         "impact": (-0.3, terms.ground_impact(1.2)),
         "limit": (-0.01, terms.limit_torque),
         "smoothness": (-0.1, terms.smoothness),
@@ -90,6 +91,6 @@ TASK = Task(
     control_dt=0.02,
     episode_s=10.0,
     success=terms.mean_speed_within(0.15),
-    rewarded=("joint_angles", "speed", "vertical_grf", "effort"),
+    rewarded=("joint_angles", "speed", "vertical_grf", "effort", "metabolic_rate"),
     description="walk like a measured mean gait; success: no fall, mean speed within 15 %",
 )

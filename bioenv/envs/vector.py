@@ -37,7 +37,7 @@ class BioVectorEnv(VectorEnv):
         autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
         subject: whose body; the model's own by default.
         reward_weights: other weights for some reward terms.
-        randomize: False holds mass, strength and friction at the model's values.
+        randomize: False holds mass, strength and friction at the model's values, and nobody pushes.
         timestep: physics step in s, the model's by default.
         render_mode: "rgb_array" (draws environment 0) or None.
     """
@@ -80,6 +80,7 @@ class BioVectorEnv(VectorEnv):
         self.nstep = substeps(self.task.control_dt, self.simulation.timestep)
         self._max_steps = substeps(self.task.episode_s, self.task.control_dt)
         self._randomize = dict(self.task.randomize) if randomize else {}
+        self._perturb = self.task.perturb if randomize else None
         self._ended = np.zeros(num_envs, dtype=bool)
         self._rng: BatchRng | None = None
         self._renderer: Any = None
@@ -220,9 +221,9 @@ class BioVectorEnv(VectorEnv):
         sim, ep = self.simulation, self.episode
         ep.previous_excitation[:] = np.where(ep.steps[:, None] > 0, sim.excitation, excitation)
         sim.excitation[:] = excitation
-        if self.task.perturb is not None and self._rng is not None:
+        if self._perturb is not None and self._rng is not None:
             everyone = self._rng.select(np.arange(self.num_envs))
-            self.task.perturb(self.state, everyone, sim.external_force)
+            self._perturb(self.state, everyone, sim.external_force)
         if self.on_substep is None:
             sim.advance(self.nstep, ids)
         else:

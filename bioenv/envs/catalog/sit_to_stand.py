@@ -12,6 +12,7 @@ from bioenv import models
 from bioenv.envs import gait, terms
 from bioenv.envs.catalog import stand
 from bioenv.envs.random import Draws
+from bioenv.envs.state import State
 from bioenv.envs.task import Task
 from bioenv.models import Model, Subject
 
@@ -53,6 +54,16 @@ def model_with_seat(subject: Subject | None = None) -> Model:
     return model
 
 
+def risen(s: State) -> NDArray[np.float64]:
+    """(B,) 0 on the seat, 1 at standing height: share of the way the pelvis has risen.
+
+    Posture and calm count only in this share, or sitting still would be the best one can do.
+    """
+    i = s.model.coordinate_index("pelvis_tz")
+    seated = s.start_qpos[:, i]
+    return np.clip((s.qpos[:, i] - seated) / (s.model.home[i] - seated), 0.0, 1.0)
+
+
 def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     qpos = _seated_pose(model) + rng.normal(np.zeros(model.mj.nq), 0.02) * gait.joints_only(model)
     return {"qpos": qpos, "activation": np.full((len(rng), len(model.muscles)), 0.02)}
@@ -62,13 +73,13 @@ TASK = Task(
     model=model_with_seat,
     observe=stand.TASK.observe,
     rewards={
-        "rise": (1.0, lambda s: np.clip(s.coordinate("pelvis_tz") / s.model.home[1], 0.0, 1.0)),
+        "rise": (1.0, risen),
         "height": (1.0, stand.height),
-        "upright": (0.3, lambda s: terms.tolerance(terms.trunk_tilt(s), 0.4)),
-        "still": (0.5, terms.still(1.0)),
-        "effort": (-0.5, terms.effort),
+        "upright": (0.5, lambda s: risen(s) * terms.tolerance(terms.trunk_tilt(s), 0.3)),
+        "still": (0.5, lambda s: risen(s) * terms.still(1.0)(s)),
+        "effort": (-0.3, terms.effort),
         "limit": (-0.01, terms.limit_torque),
-        "smoothness": (-0.2, terms.smoothness),
+        "smoothness": (-0.1, terms.smoothness),
     },
     reset=_start,
     terminate=terms.fallen(height=0.4, tilt=1.3),

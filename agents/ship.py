@@ -1,0 +1,40 @@
+"""Make a trained run a shipped policy: copy its two files and write its gait figures on the card.
+
+    .venv/bin/python agents/ship.py RUN_FOLDER
+
+The folder under agents/policies is named after the task. Walking policies get the figures of a 12 s
+rollout with seed 1 against the shipped reference, which tests/agents/test_shipped.py holds them to.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from bioenv.agents.policy import Policy
+from bioenv.agents.rollout import rollout
+from bioenv.errors import BioenvError
+from bioenv.evaluate import evaluate
+from bioenv.paths import agent_file
+
+FIGURES = (
+    "speed", "duty_factor", "joint_angle_rmse", "left_right_difference", "peak_vertical_grf",
+    "gross_metabolic_power", "cost_of_transport",
+)  # fmt: skip
+
+
+def main(run: str) -> None:
+    """Ship the policy in folder ``run``."""
+    policy = Policy.load(run)
+    if "scores" not in policy.card:
+        raise BioenvError(f"{run} holds an unfinished training: its card has no scores")
+    if "Walk" in policy.task:
+        judged = evaluate(rollout(policy, seed=1, seconds=12), "falisse2019")
+        figures = {name: round(float(judged.score(name).value), 4) for name in FIGURES}
+        policy = policy.with_card(evaluation=figures)
+    folder = agent_file("policies", policy.task.split("/")[-1])
+    policy.save(folder)
+    print(folder.name, policy.card["scores"], policy.card.get("evaluation", ""))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -34,16 +34,15 @@ def test_frames_are_physics_steps_from_the_start(motion):
     assert motion.meta["task"] == "bioenv/Walk-v0"
 
 
-def test_each_frame_pairs_velocity_change_with_its_own_acceleration(motion):
-    """Semi-implicit steps: q' = q + h v' exactly; v' = v + h a up to the implicit damping."""
+def test_frames_follow_the_semi_implicit_step(motion):
+    """q' = q + h v', exactly: no frame is missing and none is doubled."""
     h = np.diff(motion.time)[:, None]
     q, v = motion["qpos"], motion["qvel"]
     np.testing.assert_allclose(q[1:], q[:-1] + h * v[1:], atol=1e-12)
-    root = slice(0, 2)  # the translations of the root feel no damping... but share the solve
-    np.testing.assert_allclose(v[1:, root], v[:-1, root] + h * motion["qacc"][:-1, root], atol=0.05)
 
 
 def test_momentum_of_the_whole_body_equals_its_external_forces(motion):
+    # with forces of the frame before or after, tens of percent of the peak force would be left
     figures = residuals.check(motion)
     assert figures["root_force_rms_percent"] < 1e-6
 

@@ -77,6 +77,7 @@ TASK = Task(
         "height": (1.0, stand.height),
         "upright": (0.5, lambda s: risen(s) * terms.tolerance(terms.trunk_tilt(s), 0.3)),
         "still": (0.5, lambda s: risen(s) * terms.still(1.0)(s)),
+        "calm": (0.0, lambda s: risen(s) * stand.calm(s)),
         "effort": (-0.3, terms.effort),
         "limit": (-0.01, terms.limit_torque),
         "smoothness": (-0.1, terms.smoothness),

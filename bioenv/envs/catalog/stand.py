@@ -20,6 +20,11 @@ def standing(s: State) -> NDArray[np.bool_]:
     return high & calm & (np.abs(terms.trunk_tilt(s)) < np.deg2rad(20))
 
 
+def calm(s: State) -> NDArray[np.float64]:
+    """Score of the pelvis standing still: its speed in m/s near zero."""
+    return terms.tolerance(np.hypot(s.speed("pelvis_tx"), s.speed("pelvis_tz")), 0.15)
+
+
 def height(s: State) -> NDArray[np.float64]:
     """Score of the pelvis at standing height."""
     home = s.model.home[s.model.coordinate_index("pelvis_tz")]
@@ -48,6 +53,7 @@ TASK = Task(
         "height": (1.0, height),
         "upright": (0.5, lambda s: terms.tolerance(terms.trunk_tilt(s), 0.25)),
         "still": (0.5, terms.still(1.0)),
+        "calm": (0.0, calm),
         "effort": (-1.0, terms.effort),
         "limit": (-0.01, terms.limit_torque),
         "smoothness": (-0.2, terms.smoothness),

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError, unknown
+from bioenv.models.energy import muscle_mass
 from bioenv.models.parameters import MuscleParameters
 from bioenv.models.scaling import own_subject, scale
 from bioenv.models.standing import home_pose
 from bioenv.models.subject import Subject
 from bioenv.paths import asset
-
-MUSCLE_DENSITY = 1059.7  # kg/m^3, Mendez and Keys 1960
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +188,7 @@ def _muscle_parameters(mj: mujoco.MjModel, name: str) -> MuscleParameters:
         max_velocity=vmax,
         fast_fiber_ratio=fast,
         specific_tension=tension,
-        mass=strength / tension * fiber * MUSCLE_DENSITY,
+        mass=muscle_mass(strength, fiber, tension),
         element_force=force,
         element_length=element_length,
         range_min=range_min,

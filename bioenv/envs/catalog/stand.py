@@ -54,7 +54,7 @@ TASK = Task(
         "upright": (0.5, lambda s: terms.tolerance(terms.trunk_tilt(s), 0.25)),
         "still": (0.5, terms.still(1.0)),
         "calm": (0.0, calm),
-        "effort": (-1.0, terms.effort),
+        "effort": (-0.3, terms.effort),
         "limit": (-0.01, terms.limit_torque),
         "smoothness": (-0.2, terms.smoothness),
     },

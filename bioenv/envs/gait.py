@@ -70,7 +70,7 @@ _STEP = {
 }
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _step_motion(model: Model, n: int = 200) -> tuple[Array, Array]:
     """The hand-drawn step as poses (n, nq) on the ground and their change per cycle (n, nv)."""
     phase = np.arange(n) / n
@@ -145,7 +145,7 @@ class ReferenceMotion:
     vertical_force: Periodic
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def reference_motion(model: Model, name: str, cycle_s: float, n: int = 200) -> ReferenceMotion:
     """Put reference gait ``name`` on ``model``, one stride lasting ``cycle_s`` s."""
     gait = ReferenceGait.load(name)

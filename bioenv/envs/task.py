@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -87,9 +88,9 @@ class Task:
 
     def build_model(self, subject: Subject | None = None) -> Model:
         """The model of this task, scaled to ``subject``."""
-        if callable(self.model):
-            return self.model(subject)
-        return models.load(self.model, subject)
+        if subject is None and (callable(self.model) or self.model in models.available()):
+            return _own_body(self.model)
+        return self.model(subject) if callable(self.model) else models.load(self.model, subject)
 
     def weighted(self, **weights: float) -> Task:
         """The same task with other reward weights, by term name."""
@@ -98,6 +99,12 @@ class Task:
                 raise unknown("reward term", name, self.rewards)
         new = {name: (weights.get(name, w), fn) for name, (w, fn) in self.rewards.items()}
         return replace(self, rewards=new)
+
+
+@lru_cache(maxsize=32)
+def _own_body(model: str | Callable[[Subject | None], Model]) -> Model:
+    """A model at its own size: built once, shared by every environment (nothing changes it)."""
+    return model(None) if callable(model) else models.load(model)
 
 
 _TASKS: dict[str, Task] = {}

@@ -36,7 +36,7 @@ def _add_seat(spec: mujoco.MjSpec) -> None:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _seated_pose(model: Model) -> NDArray[np.float64]:
     """(nq,) sitting with the feet flat on the floor."""
     return gait.on_the_ground(model, gait.pose(model, _SEATED)[None])[0]

@@ -78,7 +78,7 @@ def rollout(
         subject, timestep, randomize: as in :class:`bioenv.BioVectorEnv`.
 
     Returns:
-        A Motion at the physics rate (200 Hz for the shipped models): every frame holds positions,
+        A Motion at the physics rate (150 Hz for walker2d): every frame holds positions,
         forces and accelerations of one instant. ``meta`` tells task, seed, mass, what was rewarded
         and how it ended.
     """

@@ -1,0 +1,44 @@
+"""OpenSim model files (.osim): read exactly, for inverse analysis, or converted to MuJoCo.
+
+    from bioenv.models import osim
+    anatomy = osim.load("subject01.osim")        # exact joints, paths and muscles
+    osim.convert("subject01.osim", "subject01")  # model.xml for every environment
+
+Nothing of OpenSim itself is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bioenv.models.osim.anatomy import OsimAnatomy, load
+    from bioenv.models.osim.convert import ConversionReport, convert
+    from bioenv.models.osim.description import Description
+    from bioenv.models.osim.parse import parse
+    from bioenv.models.osim.scale import scale
+
+__all__ = ["ConversionReport", "Description", "OsimAnatomy", "convert", "load", "parse", "scale"]
+
+_HOME = {
+    "ConversionReport": "convert",
+    "Description": "description",
+    "OsimAnatomy": "anatomy",
+    "convert": "convert",
+    "load": "anatomy",
+    "parse": "parse",
+    "scale": "scale",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: `import bioenv` must not import MuJoCo.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -80,7 +80,8 @@ class Anatomy(Protocol):
         mj: the skeleton: bodies and joints, gravity (0, 0, -9.8...); z up, world frame.
             Every body of the file is an MjModel body of the same name with the file's frame.
         coordinates: names and senses of the model's file, in its order; coordinate_range (n, 2),
-            default (n,), m or rad; rotational (n,) bool.
+            default (n,), m or rad; rotational (n,) bool; clamped (n,) bool: the range binds;
+            locked (n,) bool: held at default.
         independent (n,) bool: False where a coupler makes a coordinate follow another.
         root (n,) bool: coordinates between ground and the first body: residuals.
         muscles, markers, joints: names; see the classes above. mass kg; body_weight N.
@@ -92,6 +93,8 @@ class Anatomy(Protocol):
     coordinate_range: Array
     default: Array
     rotational: NDArray[np.bool_]
+    clamped: NDArray[np.bool_]
+    locked: NDArray[np.bool_]
     independent: NDArray[np.bool_]
     root: NDArray[np.bool_]
     muscles: tuple[str, ...]

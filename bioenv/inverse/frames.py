@@ -1,22 +1,18 @@
-"""Kinematics of many frames at once, on native threads."""
+"""What every inverse method checks first: names, shapes, numbers."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Iterator
-
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
 from numpy.typing import ArrayLike, NDArray
 
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model
+from bioenv.models.frames import Frames
 
 Array = NDArray[np.float64]
 
-CHUNK = 1024  # frames held at once: bounds memory whatever the length of the motion
-_VELOCITY = mujoco.mjtStage.mjSTAGE_VEL.value
+__all__ = ["Frames", "body_id", "mujoco_model", "rows"]
 
 
 def mujoco_model(model: Model | mujoco.MjModel) -> mujoco.MjModel:
@@ -42,33 +38,3 @@ def rows(values: ArrayLike, width: int, what: str, frames: int | None = None) ->
         first = int(np.argmin(np.isfinite(array).all(axis=1)))
         raise BioenvError(f"{what} must be finite; frame {first} is not")
     return array
-
-
-class Frames:
-    """All frames of a motion, chunk by chunk: iterate for (slice, Batch) after the velocity stage.
-
-    Args:
-        qpos: (T, nq); qvel: (T, nv), zero when None.
-        fields: names of the MjData fields that will be read with `batch.bind`.
-    """
-
-    def __init__(
-        self, mj: mujoco.MjModel, qpos: Array, qvel: Array | None, fields: Iterable[str] = ()
-    ) -> None:
-        quiet = copy.copy(mj)
-        off = mujoco.mjtDisableBit
-        quiet.opt.disableflags |= off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR
-        self._qpos, self._qvel, self._count = qpos, qvel, len(qpos)
-        self._batch = Batch(quiet, min(CHUNK, max(self._count, 1)))
-        for name in fields:
-            self._batch.bind(name)
-
-    def __iter__(self) -> Iterator[tuple[slice, Batch, NDArray[np.intp]]]:
-        batch = self._batch
-        for start in range(0, self._count, CHUNK):
-            part = slice(start, min(start + CHUNK, self._count))
-            ids = np.arange(part.stop - part.start)
-            batch.bind("qpos")[ids] = self._qpos[part]
-            batch.bind("qvel")[ids] = 0.0 if self._qvel is None else self._qvel[part]
-            batch.forward(ids, _VELOCITY)
-            yield part, batch, ids

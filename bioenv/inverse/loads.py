@@ -13,15 +13,16 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioenv.errors import BioenvError, unknown
+from bioenv.errors import unknown
 from bioenv.inverse.dynamics import Contact, checked_contact, foot_contacts
 from bioenv.inverse.frames import Frames, mujoco_model, rows
 from bioenv.models import Model
+from bioenv.models.tendons import FIELDS as PATHS
+from bioenv.models.tendons import tendon_pieces
 
 Array = NDArray[np.float64]
 
 _KINEMATICS = ("cvel", "cdof", "cdof_dot", "subtree_com", "xipos", "xmat", "site_xmat")
-_PATHS = ("wrap_xpos", "wrap_obj", "ten_wrapadr", "ten_wrapnum")
 
 
 def joint_contact_force(
@@ -69,7 +70,7 @@ def joint_contact_force(
     below = np.array([_subtree(mj, int(mj.site_bodyid[s])) for s in site])  # (joints, nbody)
 
     out = np.empty((count, len(site), 3))
-    fields = _KINEMATICS + (_PATHS if pull is not None else ())
+    fields = _KINEMATICS + (PATHS if pull is not None else ())
     for part, batch, ids in Frames(mj, position, velocity, fields):
         get = {name: batch.bind(name)[ids] for name in fields}
         needed = mj.body_mass[:, None] * (
@@ -130,39 +131,7 @@ def _muscle_pull(
     A straight piece of tendon between two bodies pulls each toward the other; a piece with both
     ends below the joint, or around a wrapping surface of one body, does not count.
     """
-    tendon = mj.actuator_trnid[:, 0]
-    spatial = mj.actuator_trntype == mujoco.mjtTrn.mjTRN_TENDON
-    if (mj.wrap_type == mujoco.mjtWrap.mjWRAP_PULLEY).any():
-        raise BioenvError("joint contact forces of tendons with pulleys are not supported")
-    tension = np.zeros((len(pull), mj.ntendon))
-    for muscle in np.flatnonzero(spatial):
-        tension[:, tendon[muscle]] += pull[:, muscle] * mj.actuator_gear[muscle, 0]
-
-    points = get["wrap_xpos"].reshape(len(pull), -1, 3)
-    owner = get["wrap_obj"].reshape(len(pull), -1).astype(np.intp)
-    body = _point_bodies(mj, owner)
-    step = np.diff(points, axis=1)
-    length = np.linalg.norm(step, axis=2)
-    unit = step / np.maximum(length, 1e-12)[..., None]
-    # Tension along every piece between neighbouring points; zero between two tendons.
-    start, stop = get["ten_wrapadr"], get["ten_wrapadr"] + get["ten_wrapnum"]
-    piece = np.arange(step.shape[1])
-    along = np.zeros_like(length)
-    for t in range(mj.ntendon):
-        inside = (piece >= start[:, t, None]) & (piece < stop[:, t, None] - 1)
-        along += inside * tension[:, t, None]
-    force = along[..., None] * unit
-    ends = below[:, body].astype(float)  # (joints, n, points)
+    pieces = tendon_pieces(mj, get, pull)
+    ends = below[:, pieces.body].astype(float)  # (joints, n, points)
     crossing = ends[..., :-1] - ends[..., 1:]  # +1: the near end is below, pulled along the piece
-    return np.einsum("jtp,tpk->tjk", crossing, force)
-
-
-def _point_bodies(mj: mujoco.MjModel, owner: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(n, points) body of every path point; a geom's number names its body, -1 is the next site.
-
-    Sites are always on the path and geoms only while they touch it, so the k-th -1 of a frame is
-    the k-th site of the model's tendons. What lies behind the last tendon is the world.
-    """
-    sites = mj.wrap_objid[mj.wrap_type == mujoco.mjtWrap.mjWRAP_SITE]
-    order = np.clip(np.cumsum(owner == -1, axis=1) - 1, 0, len(sites) - 1)
-    return np.where(owner == -1, mj.site_bodyid[sites][order], mj.geom_bodyid[np.maximum(owner, 0)])
+    return np.einsum("jtp,tpk->tjk", crossing, pieces.force)

@@ -22,6 +22,7 @@ from bioenv.inverse.dynamics import Contact, foot_contacts, inverse_dynamics, mu
 from bioenv.inverse.frames import Frames, body_id
 from bioenv.inverse.limits import limit_torque
 from bioenv.models import Model, load, muscle
+from bioenv.models.skeleton import floating
 from bioenv.motion import Motion
 
 Array = NDArray[np.float64]
@@ -75,7 +76,7 @@ def check(motion: Motion, model: Model | None = None) -> dict[str, float]:
     net = inverse_dynamics(
         body, state.qpos, state.qvel, state.qacc, contacts=contacts, net=True
     )  # fmt: skip
-    root = _root(body.mj)
+    root = floating(body.mj)
     figures = _root_figures(body, state, contacts, net, root)
     known = _muscles_and_passive(motion, body, state)
     if known is not None:
@@ -149,18 +150,6 @@ def _contacts(motion: Motion, model: Model, frames: slice) -> list[Contact]:
         if foot != label and foot in labels:  # already counted in the whole foot's force
             contacts.append(Contact(f"calcn_{foot}", -f, p, None if moment is None else -moment))
     return contacts
-
-
-def _root(mj: mujoco.MjModel) -> NDArray[np.bool_]:
-    """(nv,) True for the coordinates that carry the whole body: a slide or free joint to the world.
-
-    A hinge on the same body belongs to them; an arm that hangs from the world by hinges has none.
-    """
-    kinds, joint_of = mujoco.mjtJoint, mj.dof_jntid
-    moves = (mj.jnt_type == kinds.mjJNT_SLIDE) | (mj.jnt_type == kinds.mjJNT_FREE)
-    on_world = mj.body_parentid[mj.jnt_bodyid] == 0
-    floating = {int(b) for b in mj.jnt_bodyid[moves & on_world]}
-    return np.array([int(mj.jnt_bodyid[j]) in floating for j in joint_of], dtype=bool)
 
 
 def _root_figures(

@@ -53,6 +53,8 @@ class NativeAnatomy:
         self.coordinate_range = _ranges(mj, self.sign)
         self.default: Array = model.home * self.sign
         self.rotational: NDArray[np.bool_] = mj.jnt_type == mujoco.mjtJoint.mjJNT_HINGE
+        self.clamped: NDArray[np.bool_] = mj.jnt_limited.astype(bool)
+        self.locked = np.zeros(mj.nv, dtype=bool)
         self.independent = np.ones(mj.nv, dtype=bool)
         self.root = floating(mj)
         self.muscles = model.muscles

@@ -27,7 +27,11 @@ def test_coordinates_have_opensims_names_and_senses(walker: NativeAnatomy) -> No
     knee, up = walker.coordinates.index("knee_angle_r"), walker.coordinates.index("pelvis_ty")
     low, high = walker.coordinate_range[knee]
     assert low < -2 < high <= 0  # flexion is negative, as in gait10dof18musc
-    assert walker.rotational[knee] and not walker.rotational[up]
+    assert walker.rotational[knee]
+    assert not walker.rotational[up]
+    assert walker.clamped[knee]
+    assert not walker.clamped[up]
+    assert not walker.locked.any()
     np.testing.assert_array_equal(np.sort(walker.coordinate_range, axis=1), walker.coordinate_range)
     state = walker.expand(walker.default[None], walker.default[None])
     np.testing.assert_allclose(state.qpos[0], walker.model.home)

@@ -125,10 +125,9 @@ def _extremes(programs: Programs, corner: Vertices, missing: Array) -> tuple[Arr
     frame = np.repeat(np.arange(frames), 2 * m)
     muscle = np.tile(np.repeat(np.arange(m), 2), frames)
     every = np.arange(frame.size)
-    start = Vertices(*(part[frame] for part in corner))
     many = simplex.widen(programs, missing).take(frame)
     many.cost[every, muscle] = np.tile([1.0, -1.0], frames * m)
-    end = simplex.minimize(many, start)
+    end = simplex.minimize(many, corner.take(frame))
     value = end.value[every, muscle]
     for one in np.flatnonzero(~end.solved | ~corner.solved[frame]):
         value[one] = _general(many.take(np.array([one])), int(muscle[one]))

@@ -53,6 +53,10 @@ class Vertices(NamedTuple):
     value: Array
     solved: NDArray[np.bool_]
 
+    def take(self, rows: Index) -> Vertices:
+        """The corners `rows`."""
+        return Vertices(self.basis[rows], self.high[rows], self.value[rows], self.solved[rows])
+
 
 def minimize(programs: Programs, start: Vertices) -> Vertices:
     """Optimal corners of `programs`, from feasible corners `start`; an unbounded program, or one
@@ -198,11 +202,7 @@ def _basic(programs: Programs, basis: Index, high: NDArray[np.bool_]) -> tuple[A
     value = np.where(high, programs.upper, programs.lower)
     np.put_along_axis(value, basis, 0.0, axis=1)
     square = np.take_along_axis(programs.matrix, basis[:, None, :], axis=2)
-    inverse: Array
-    try:
-        inverse = np.linalg.inv(square)
-    except np.linalg.LinAlgError:  # one of many; its corner will not pass as proven
-        inverse = np.linalg.pinv(square)
+    inverse = _inverse(square)
     rest = programs.right - np.matmul(programs.matrix, value[:, :, None])[:, :, 0]
     np.put_along_axis(value, basis, np.matmul(inverse, rest[:, :, None])[:, :, 0], axis=1)
     return inverse, value
@@ -221,3 +221,10 @@ def _proven(
     inside = (value >= programs.lower - slack) & (value <= programs.upper + slack)
     sign = np.where(high, -reduced, reduced) >= -100 * OPTIMAL
     return np.clip(value, programs.lower, programs.upper), (inside & sign).all(axis=1)
+
+
+def _inverse(square: Array) -> Array:
+    try:
+        return np.asarray(np.linalg.inv(square))
+    except np.linalg.LinAlgError:  # one of many; its corner will not pass as proven
+        return np.asarray(np.linalg.pinv(square))

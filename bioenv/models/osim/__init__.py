@@ -13,21 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bioenv.models.osim.anatomy import OsimAnatomy, load
-    from bioenv.models.osim.convert import ConversionReport, convert
+    from bioenv.models.osim.convert_model import convert
+    from bioenv.models.osim.convert_report import ConversionReport
     from bioenv.models.osim.description import Description
-    from bioenv.models.osim.parse import parse
-    from bioenv.models.osim.scale import scale
+    from bioenv.models.osim.parse_model import parse
+    from bioenv.models.osim.scale_model import scale
 
 __all__ = ["ConversionReport", "Description", "OsimAnatomy", "convert", "load", "parse", "scale"]
 
+# No module is called like a function of the package: the import of the one would hide the other.
 _HOME = {
-    "ConversionReport": "convert",
+    "ConversionReport": "convert_report",
     "Description": "description",
     "OsimAnatomy": "anatomy",
-    "convert": "convert",
+    "convert": "convert_model",
     "load": "anatomy",
-    "parse": "parse",
-    "scale": "scale",
+    "parse": "parse_model",
+    "scale": "scale_model",
 }
 
 

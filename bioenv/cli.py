@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from bioenv import __version__
+from bioenv.commands import arguments
 from bioenv.errors import BioenvError
 
 _OVERWRITE = (
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"bioenv {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_tasks, _models, _train, _rollout, _evaluate, _view):
+    for add in (_tasks, _models, _train, _rollout, _import, _inverse, _evaluate, _view):
         command = add(commands)
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -106,7 +107,7 @@ def _train(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentPar
         "bioenv train walk_imitate --seed 0 --out runs/walk",
     )
     command.add_argument("recipe", metavar="RECIPE", help="recipe file or shipped name")
-    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="default 0")
+    command.add_argument("--seed", type=arguments.seed, default=0, metavar="N", help="default 0")
     command.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     command.add_argument(
@@ -130,6 +131,89 @@ def _rollout(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
     command.add_argument("--opensim", metavar="DIR", help="also write OpenSim .mot and .sto here")
     _force(command)
     return command
+
+
+def _import(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = _command(
+        commands,
+        "import",
+        "importing:run",
+        "turn an OpenSim model into a MuJoCo model of bioenv.\n\nDIR gets model.xml, which every "
+        "environment takes, conversion.json, which says how\nfar lengths and moment arms of each "
+        f"muscle are from OpenSim's, and a copy of the model.\n{_OVERWRITE}",
+        "bioenv import subject01.osim --out subject01",
+    )
+    command.add_argument("model", metavar="MODEL.osim", help="OpenSim model, version 3 or 4")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
+    _force(command)
+    return command
+
+
+def _inverse(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = _command(
+        commands,
+        "inverse",
+        "inverse:run",
+        "angles, moments, muscle forces and joint loads of a measured trial.\n\n"
+        "Reads markers (.trc, .c3d) or joint angles (.mot, .sto), ground forces and EMG; writes "
+        "OpenSim\ntables, motion.nc, a report of two pages and JSON on residuals and "
+        "well-posedness.\nWhat the trial does not allow is said and left out.\n"
+        f"{_OVERWRITE}",
+        "bioenv inverse --model subject01.osim --markers walk.trc --forces walk_grf.mot --out walk",
+    )
+    command.add_argument(
+        "--model", required=True, metavar="MODEL.osim|NAME", help="OpenSim model or built-in name"
+    )
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("--markers", metavar="FILE", help="marker trajectories, .trc or .c3d")
+    source.add_argument("--coordinates", metavar="FILE", help="joint angles, .mot or .sto")
+    command.add_argument("--forces", metavar="FILE", help="ground forces, .mot, .sto or .c3d")
+    command.add_argument("--external-loads", metavar="FILE", help="OpenSim's .xml: force to body")
+    command.add_argument("--emg", metavar="FILE", help="EMG, raw or envelopes: .sto .c3d .anc .csv")
+    command.add_argument("--emg-side", choices=("r", "l"), help="leg of electrodes without a side")
+    command.add_argument("--static", metavar="FILE", help="standing trial: scale the model to it")
+    command.add_argument(
+        "--mass", type=arguments.positive, metavar="KG", help="body mass to scale to"
+    )
+    command.add_argument("--weights", metavar="FILE", help="marker weights, OpenSim IK tasks .xml")
+    _inverse_settings(command)
+    command.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    command.add_argument("--no-report", action="store_true", help="leave out report.pdf")
+    _force(command)
+    return command
+
+
+def _inverse_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cutoff", type=arguments.from_zero, default=6.0, metavar="HZ",
+        help="low-pass of the coordinates, default 6; 0 for none",
+    )  # fmt: skip
+    command.add_argument("--start", type=float, metavar="S", help="first instant, s")
+    command.add_argument("--stop", type=float, metavar="S", help="last instant, s")
+    command.add_argument(
+        "--method", choices=("static", "dynamic", "emg", "synergy"), default="static",
+        help="how muscles share the torque, default static",
+    )  # fmt: skip
+    command.add_argument(
+        "--cost", choices=("activation", "force"), default="activation",
+        help="sum of a^p or of (F/F0)^p, default activation",
+    )  # fmt: skip
+    command.add_argument(
+        "--exponent",
+        type=arguments.positive,
+        default=2.0,
+        metavar="P",
+        help="p of the cost, default 2",
+    )
+    command.add_argument(
+        "--reserve", type=arguments.from_zero, default=0.0, metavar="NM",
+        help="reserve torque per unit of its activation, default 0: none",
+    )  # fmt: skip
+    command.add_argument("--passive", action="store_true", help="count passive muscle forces")
+    command.add_argument(
+        "--reduce-residuals", action="store_true",
+        help="adjust mass distribution and kinematics slightly, and say by how much",
+    )  # fmt: skip
 
 
 def _evaluate(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -172,10 +256,10 @@ def _view(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentPars
 
 
 def _seed_and_seconds(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="default 0")
+    command.add_argument("--seed", type=arguments.seed, default=0, metavar="N", help="default 0")
     command.add_argument(
         "--seconds",
-        type=_seconds,
+        type=arguments.seconds,
         default=20.0,
         metavar="S",
         help="how long a rollout is, default 20",
@@ -184,22 +268,6 @@ def _seed_and_seconds(command: argparse.ArgumentParser) -> None:
 
 def _force(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="overwrite what stands in the way")
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.0 < value < 1e5:
-        raise argparse.ArgumentTypeError(f"a positive number of seconds, not {text!r}")
-    return value
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from bioenv.errors import BioenvError
@@ -24,6 +25,31 @@ def claim(path: Path, force: bool) -> str:
         if folder.exists() and not folder.is_dir():
             raise BioenvError(f"{folder} is a file, so {path} cannot be written; choose a folder")
     return "replaced" if path.exists() else "wrote"
+
+
+def claim_folder(folder: Path, names: Iterable[str], mark: str, force: bool) -> None:
+    """Make sure the files `names` may be written into a folder; nothing is made yet.
+
+    `mark` is a file by which a folder is known to hold an earlier result of the same command: JSON
+    with "made_by": "bioenv". Raises BioenvError when something else stands in the way.
+    """
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise BioenvError(f"{path} is a file; give a folder for the results")
+    standing = [name for name in names if (folder / name).exists()]
+    if standing and not force and not _made_by_us(folder / mark):
+        raise BioenvError(
+            f"{folder} holds {', '.join(standing)}, not written by this command; choose another "
+            "folder, or --force"
+        )
+
+
+def _made_by_us(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(content, dict) and content.get("made_by") == "bioenv"
 
 
 def _ours(path: Path) -> bool:

@@ -1,0 +1,39 @@
+"""Types of command-line arguments, with errors a reader understands."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    value = _number(text)
+    if not 0.0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"a positive number, not {text!r}")
+    return value
+
+
+def from_zero(text: str) -> float:
+    value = _number(text)
+    if not 0.0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"a number from 0, not {text!r}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def seconds(text: str) -> float:
+    value = _number(text)
+    if not 0.0 < value < 1e5:
+        raise argparse.ArgumentTypeError(f"a positive number of seconds, not {text!r}")
+    return value

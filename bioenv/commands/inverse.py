@@ -1,0 +1,79 @@
+"""`bioenv inverse`: a measured trial becomes angles, moments, muscle forces and joint loads."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bioenv.commands.files import claim_folder
+from bioenv.commands.listing import table
+from bioenv.commands.trial_files import read_body, read_measured, read_weights
+from bioenv.inverse.analysis import Analysis, Settings
+from bioenv.inverse.outputs import FILES, write
+from bioenv.inverse.pipeline import analyse
+
+REPORT = "report.pdf"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the files, analyse, write the results, and print what was found and how fast."""
+    folder = Path(args.out)
+    claim_folder(folder, (*FILES, REPORT), "residuals.json", args.force)
+    anatomy, notes = read_body(args.model, static=args.static, mass=args.mass)
+    measured = read_measured(
+        anatomy,
+        markers=args.markers,
+        coordinates=args.coordinates,
+        forces=args.forces,
+        external_loads=args.external_loads,
+        emg=args.emg,
+        notes=notes,
+    )
+    with tqdm(total=1.0, file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {desc}") as bar:
+
+        def progress(stage: str, number: int, count: int) -> None:
+            bar.update(number / count - bar.n)
+            bar.set_description_str(stage)
+
+        found = analyse(anatomy, measured, _settings(args), progress=progress)
+        bar.update(1.0 - bar.n)
+    written = write(found, folder)
+    if not args.no_report:
+        from bioenv.evaluate.report.inverse_pages import write as write_pages
+
+        written.append(write_pages(found, folder / REPORT))
+    _show(found)
+    for path in written:
+        print(f"wrote {path}")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    return Settings(
+        cutoff=args.cutoff or None,
+        start=args.start,
+        stop=args.stop,
+        method=args.method,
+        cost=args.cost,
+        exponent=args.exponent,
+        reserve=args.reserve,
+        passive=args.passive,
+        emg_side=args.emg_side,
+        weights=read_weights(args.weights) if args.weights else {},
+        reduce_residuals=args.reduce_residuals,
+    )
+
+
+def _show(found: Analysis) -> None:
+    """Speed of each stage, the figures that say whether to believe the rest, and the notes."""
+    rows = [["stage", "frames", "seconds", "frames/s"]]
+    rows += [[s.name, str(s.frames), f"{s.seconds:.3f}", f"{s.rate:,.0f}"] for s in found.stages]
+    print(table(rows, numbers=(1, 2, 3)))
+    print()
+    for line in found.summary():
+        print(line)
+    for note in found.notes:
+        print(f"note: {note}")

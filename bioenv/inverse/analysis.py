@@ -1,0 +1,157 @@
+"""The nouns of an inverse analysis: how it is asked for, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.errors import BioenvError, unknown
+from bioenv.inverse.emg_agreement import Agreement
+from bioenv.inverse.muscles.problem import Sharing, SharingProblem
+from bioenv.models.anatomy import Anatomy, MuscleCapacity, MuscleGeometry
+
+Array = NDArray[np.float64]
+
+METHODS = ("static", "dynamic", "emg", "synergy")
+COSTS = ("activation", "force")
+MUSCLE_ARM = 1e-3  # m; a coordinate no muscle turns by more than this is moved by something else
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to analyse a trial.
+
+    cutoff: low-pass of the coordinates, Hz, None for none (6 Hz is OpenSim's custom in walking);
+    force_cutoff: of the ground force, None for as measured. start, stop: s, None for the trial's.
+    method: how muscles share the torque; cost and exponent: what they minimize. reserve: N*m per
+    unit of reserve activation and coordinate, 0 for none. passive: let passive forces help.
+    emg_side: leg of electrodes whose name says none. weights: of markers, by name.
+    reduce_residuals: adjust mass distribution and kinematics a little. frames_per_second of
+    markers is never changed.
+    """
+
+    cutoff: float | None = 6.0
+    force_cutoff: float | None = None
+    start: float | None = None
+    stop: float | None = None
+    method: Literal["static", "dynamic", "emg", "synergy"] = "static"
+    cost: Literal["activation", "force"] = "activation"
+    exponent: float = 2.0
+    reserve: float = 0.0
+    passive: bool = False
+    emg_side: str | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    reduce_residuals: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise unknown("method", self.method, METHODS)
+        if self.cost not in COSTS:
+            raise unknown("cost", self.cost, COSTS)
+        for name in ("cutoff", "force_cutoff"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise BioenvError(f"{name} must be a positive frequency in Hz, got {value:g}")
+        if self.exponent < 1:
+            raise BioenvError(f"exponent must be at least 1, got {self.exponent:g}")
+        if self.reserve < 0:
+            raise BioenvError(f"reserve must be 0 (none) or positive, got {self.reserve:g} N*m")
+
+
+class Stage(NamedTuple):
+    """A stage of the work: how many frames in how many seconds."""
+
+    name: str
+    frames: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Frames per second."""
+        return self.frames / max(self.seconds, 1e-9)
+
+
+class GroundContact(NamedTuple):
+    """One plate's or device's action on a body at the frames of the analysis, world, z up.
+
+    force (T, 3) N; point (T, 3) m, NaN while unloaded; moment (T, 3) N*m about the point.
+    """
+
+    name: str
+    body: str
+    force: Array
+    point: Array
+    moment: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Kinematics:
+    """Movement at T frames: time (T,) s; raw (T, n) as measured or fitted to markers; q, qd, qdd
+    (T, n) filtered and differentiated; marker_rms (T,) m and marker_max m when markers were fitted.
+    """
+
+    time: Array
+    raw: Array
+    q: Array
+    qd: Array
+    qdd: Array
+    marker_names: tuple[str, ...] = ()
+    markers: Array | None = None  # (T, M, 3) m, world, NaN unseen
+    marker_error: Array | None = None  # (T, M) m, NaN unseen
+
+
+@dataclass(frozen=True, eq=False)
+class Loads:
+    """Joint loads on the child segment at the joint, in the child's frame: force (T, j, 3) N,
+    moment (T, j, 3) N*m, point (T, j, 3) m, for the joints named."""
+
+    joints: tuple[str, ...]
+    columns: tuple[str, ...]  # OpenSim's prefix: knee_r_on_tibia_r_in_tibia_r
+    force: Array
+    moment: Array
+    point: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Everything found about a trial. What could not be computed is None, and `notes` says why.
+
+    torque: (T, n) generalized forces of each coordinate, OpenSim's names and senses; residuals:
+    figures against Hicks et al. 2015 by name; well_posed: JSON-able report on the muscle problem.
+    """
+
+    name: str
+    anatomy: Anatomy
+    settings: Settings
+    kinematics: Kinematics
+    contacts: tuple[GroundContact, ...] = ()
+    torque: Array | None = None
+    residuals: Mapping[str, Any] = field(default_factory=dict)
+    geometry: MuscleGeometry | None = None
+    capacity: MuscleCapacity | None = None
+    problem: SharingProblem | None = None
+    sharing: Sharing | None = None
+    loads: Loads | None = None
+    well_posed: Mapping[str, Any] = field(default_factory=dict)
+    emg_time: Array | None = None
+    emg: Mapping[str, Array] = field(default_factory=dict)
+    agreement: tuple[Agreement, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def time(self) -> Array:
+        """(T,) s."""
+        return self.kinematics.time
+
+    def torque_of(self, coordinate: str) -> Array:
+        """(T,) moment or force of a coordinate. Raises BioenvError when there is none."""
+        if self.torque is None:
+            raise BioenvError("this analysis has no torques: the trial has no ground forces")
+        if coordinate not in self.anatomy.coordinates:
+            raise unknown("coordinate", coordinate, self.anatomy.coordinates)
+        return self.torque[:, self.anatomy.coordinates.index(coordinate)]

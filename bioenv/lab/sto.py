@@ -15,20 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError, unknown
+from bioenv.lab.finding import Finding
+from bioenv.lab.text import check_clock, numbers, read_lines
 from bioenv.motion import Motion
 from bioenv.motion_io import write_table
 
 Array = NDArray[np.float64]
 
+# Headers before OpenSim 1.0.
+_OLD_KEYS = {"datarows": "nRows", "datacolumns": "nColumns", "range": "range"}
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows of an OpenSim file: labels (n,), values (T, n) with time s first, header as text."""
+    """Rows of an OpenSim file: labels (n,), values (T, n) with time s first, header as text.
+
+    path names the file it came from ("" when made here); findings: contradictions noticed in it.
+    """
 
     labels: tuple[str, ...]
     values: Array
     in_degrees: bool
     header: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    findings: tuple[Finding, ...] = ()
 
     @property
     def time(self) -> Array:
@@ -45,31 +55,29 @@ class Table:
 def read(path: str | Path) -> Table:
     """Read a .mot or .sto file. Raises BioenvError naming the file and line.
 
-    nRows of the header is not trusted (published files give it wrongly); the number of columns and
-    increasing time are checked. Columns are separated by tabs or blanks.
+    Counts of rows and columns in the header are not trusted (published files give them wrongly),
+    but a contradiction is a finding. Columns are separated by tabs or blanks; time must increase.
     """
-    file = Path(path)
-    try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise BioenvError(f"cannot read '{file}': {error.strerror}") from error
+    lines = read_lines(path)
     end = next((i for i, s in enumerate(lines) if s.strip().lower() == "endheader"), None)
-    if end is None or end + 1 >= len(lines):
+    if end is None or not any(line.strip() for line in lines[end + 1 :]):
         raise BioenvError(
-            f"'{file}' is not an OpenSim table: no line 'endheader' with labels after"
+            f"'{path}' is not an OpenSim table: no line 'endheader' with labels after"
         )
-    pairs = [line.split("=", 1) for line in lines[:end] if "=" in line]
-    header = {key.strip(): value.strip() for key, value in pairs}
-    labels_at = next((i for i in range(end + 1, len(lines)) if lines[i].strip()), end + 1)
-    labels = tuple(lines[labels_at].split())
-    if not labels or labels[0].lower() != "time":
-        raise BioenvError(f"'{file}' line {labels_at + 1}: the first column must be 'time'")
-    values = _numbers(file, lines, labels_at + 1, len(labels))
-    if len(values) > 1 and not (np.diff(values[:, 0]) > 0).all():
-        row = int(np.argmax(np.diff(values[:, 0]) <= 0))
-        raise BioenvError(f"'{file}': time does not increase after {values[row, 0]:g} s")
+    header = _header(lines[:end])
+    _check_kind(path, header)
+    labels_at = next(i for i in range(end + 1, len(lines)) if lines[i].strip())
+    labels, delimiter = _labels(lines[labels_at], lines[labels_at + 1 :])
+    if labels[0].lower() != "time":
+        raise BioenvError(
+            f"'{path}' line {labels_at + 1}: the first column must be 'time', got "
+            f"{labels[0][:40]!r}"
+        )
+    values = numbers(path, lines, labels_at + 1, len(labels), delimiter)
+    check_clock(path, values[:, 0])
     degrees = header.get("inDegrees", "no").lower() in ("yes", "y", "true")
-    return Table(labels, values, degrees, header)
+    findings = _contradictions(path, header, labels, values)
+    return Table(labels, values, degrees, header, str(path), findings)
 
 
 def write(path: str | Path, table: Table) -> Path:
@@ -132,17 +140,56 @@ def _vector(table: Table, prefix: str) -> Array:
     return np.column_stack([x, -z, y])
 
 
-def _numbers(file: Path, lines: Sequence[str], start: int, width: int) -> Array:
-    """The rows of numbers from line `start`. Raises BioenvError with the line that is wrong."""
-    body = [(i, line.split()) for i, line in enumerate(lines[start:], start + 1) if line.strip()]
-    if not body:
-        raise BioenvError(f"'{file}' has labels but no rows")
-    for number, cells in body:
-        if len(cells) != width:
-            raise BioenvError(
-                f"'{file}' line {number}: {len(cells)} columns, expected {width} as labelled"
-            )
-    try:
-        return np.array([cells for _, cells in body], dtype=np.float64)
-    except ValueError as error:
-        raise BioenvError(f"'{file}' holds a cell that is no number: {error}") from error
+def _header(lines: Sequence[str]) -> dict[str, str]:
+    """Pairs "key=value", and the old form "datarows 1561"."""
+    header: dict[str, str] = {}
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if equals:
+            header[key.strip()] = value.strip()
+        elif len(words := line.split()) == 2 and words[0].lower() in _OLD_KEYS:
+            header[_OLD_KEYS[words[0].lower()]] = words[1]
+    return header
+
+
+def _check_kind(path: str | Path, header: Mapping[str, str]) -> None:
+    kind = header.get("DataType", "double")
+    if kind.lower() not in ("double", "float"):
+        raise BioenvError(
+            f"'{path}' holds {kind} (header DataType), several numbers in a cell; expected a table "
+            "of double. Export it from OpenSim as separate columns"
+        )
+
+
+def _labels(line: str, below: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+    """Labels and the delimiter: tabs only where names with blanks make them necessary."""
+    by_blank = tuple(line.split())
+    first = next((row for row in below if row.strip()), "")
+    by_tab = tuple(cell.strip() for cell in line.strip("\t\n ").split("\t"))
+    if (
+        first
+        and len(first.split()) != len(by_blank)
+        and len(first.strip("\n ").split("\t")) == len(by_tab)
+    ):
+        return by_tab, "\t"
+    return by_blank, None
+
+
+def _contradictions(
+    path: str | Path, header: Mapping[str, str], labels: Sequence[str], values: Array
+) -> tuple[Finding, ...]:
+    found = []
+    counts = (("nRows", "row_count", len(values)), ("nColumns", "column_count", len(labels)))
+    for key, kind, actual in counts:
+        said = header.get(key, str(actual))
+        if said != str(actual):
+            # More promised than present may mean that the file was cut short.
+            short = said.isdigit() and (len(said) > 12 or int(said) > actual)
+            message = f"the header says {key}={said[:20]}, the file holds {actual}, which were read"
+            found.append(Finding(kind, str(path), message, "warning" if short else "note"))
+    twice = sorted({label for label in labels if list(labels).count(label) > 1})
+    if twice:
+        found.append(
+            Finding("repeated_column", str(path), f"columns occur twice: {', '.join(twice)}")
+        )
+    return tuple(found)

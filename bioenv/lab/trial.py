@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +28,7 @@ class Markers:
     names: tuple[str, ...]
     positions: Array
     rate: float
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         _set(self, "time", clock(self.time, "the markers' clock"))
@@ -45,8 +45,7 @@ class Markers:
 
     def seen(self) -> NDArray[np.bool_]:
         """(T, M) True where all three components are known."""
-        seen: NDArray[np.bool_] = np.isfinite(self.positions).all(axis=-1)
-        return seen
+        return np.asarray(np.isfinite(self.positions).all(axis=-1), dtype=np.bool_)
 
     def between(self, start: float, stop: float) -> Markers:
         """The frames from start to stop s. Raises BioenvError when there are none."""
@@ -110,6 +109,7 @@ class Emg:
     unit: str
     rate: float
     envelope: bool = False
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         _set(self, "time", clock(self.time, "the clock of the EMG"))

@@ -73,7 +73,8 @@ def test_paths_speeds_and_beta_columns(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no line 'endheader'"),
+        ("", "empty"),
+        ("\n", "no line 'endheader'"),
         ("x\nendheader", "no line 'endheader' with labels"),
         ("x\nendheader\nangle\n1\n", "line 3: the first column must be 'time'"),
         ("x\nendheader\ntime a\n", "no rows"),

@@ -150,7 +150,7 @@ def _turns(name: str, axes: tuple[Axis, ...]) -> bool:
     return any(
         axis.coordinate == name
         and isinstance(axis.function, Linear)
-        and axis.function.gradient == 1
+        and abs(axis.function.gradient) == 1.0
         for axis in axes[:3]
     )
 

@@ -148,6 +148,36 @@ class Analysis:
         """(T,) s."""
         return self.kinematics.time
 
+    def summary(self) -> tuple[str, ...]:
+        """The figures that say whether to believe the rest, one a line."""
+        lines = []
+        error = self.kinematics.marker_error
+        if error is not None:
+            rms, worst = np.sqrt(np.nanmean(error**2)), np.nanmax(error)
+            lines.append(f"marker error: RMS {1000 * rms:.1f} mm, largest {1000 * worst:.1f} mm")
+        root = self.residuals
+        for what, unit in (("force", "N"), ("moment", "N*m")):
+            if f"{what}_rms" in root:
+                lines.append(
+                    f"residual {what}: RMS {root[f'{what}_rms']:.1f} {unit}, "
+                    f"peak {root[f'{what}_peak']:.1f} {unit}"
+                )
+        if self.sharing is not None:
+            met = self.sharing.solved
+            lines.append(f"muscles reach the torque in {met.sum()} of {met.size} frames")
+        if self.loads is not None:
+            size = np.linalg.norm(self.loads.force, axis=2) / self.anatomy.body_weight
+            peaks = [
+                f"{name} {size[:, i].max():.2f}"
+                for i, name in enumerate(self.loads.joints)
+                if "knee" in name or "hip" in name
+            ]
+            lines.append(f"largest joint contact force, body weights: {', '.join(peaks)}")
+        if self.agreement:
+            mean = np.nanmean([one.correlation for one in self.agreement])
+            lines.append(f"correlation with EMG: mean {mean:.2f} of {len(self.agreement)} channels")
+        return tuple(lines)
+
     def torque_of(self, coordinate: str) -> Array:
         """(T,) moment or force of a coordinate. Raises BioenvError when there is none."""
         if self.torque is None:

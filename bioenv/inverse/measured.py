@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError
+from bioenv.lab.coordinates import coordinates
+from bioenv.lab.finding import Finding
 from bioenv.lab.sto import Table
 from bioenv.lab.trial import Emg, ForcePlate, Markers
 from bioenv.models.anatomy import Anatomy
@@ -42,39 +44,25 @@ class Measured:
 def coordinates_of(anatomy: Anatomy, table: Table) -> tuple[Array, tuple[str, ...]]:
     """q (T, n) of the anatomy from a table of coordinates, and what was noticed.
 
-    Labels may be plain or paths of states ("/jointset/hip_r/hip_flexion_r/value"). A coordinate
-    without a column keeps its default. Coupled coordinates (the patella) follow their function;
-    a column that contradicts it is named, since other programs take it at its word.
+    A coordinate without a column keeps its default. Coupled coordinates (the patella) follow their
+    function; a column that contradicts it is named, since other programs take it at its word.
 
-    Raises BioenvError when no column is a coordinate of the model.
+    Raises BioenvError when no column is a coordinate of the model, and for gaps.
     """
-    columns = {_plain(label): i for i, label in enumerate(table.labels) if i and _is_value(label)}
-    q = np.repeat(anatomy.default[None], len(table.values), axis=0)
-    absent, known = [], []
-    for i, name in enumerate(anatomy.coordinates):
-        if name not in columns:
-            if anatomy.independent[i]:
-                absent.append(name)
-            continue
-        known.append(name)
-        values = table.values[:, columns[name]]
-        scale = np.pi / 180 if table.in_degrees and anatomy.rotational[i] else 1.0
-        q[:, i] = scale * values
-    if not known:
+    found = coordinates(table, anatomy.coordinates, anatomy.rotational, anatomy.default)
+    if not np.isfinite(found.values).all():
+        bad = [n for n, v in zip(found.names, found.values.T, strict=True) if np.isnan(v).any()]
         raise BioenvError(
-            f"no column is a coordinate of {anatomy.name}: the file has "
-            f"{', '.join(table.labels[1:6])}, ...; the model has {', '.join(anatomy.coordinates)}"
+            f"'{table.path or 'the table'}' has gaps (NaN) in {', '.join(bad)}: fill them first"
         )
-    notes = []
-    if absent:
-        notes.append(f"no column for {', '.join(absent)}: kept at the model's default")
-    other = [name for name in columns if name not in anatomy.coordinates]
-    if other:
-        notes.append(f"columns that are no coordinates of the model: {', '.join(other)}")
-    follow = anatomy.couple(q)
-    for i in np.flatnonzero(~anatomy.independent):
-        name = anatomy.coordinates[i]
-        if name in columns and np.abs(q[:, i] - follow[:, i]).max() > COUPLED_TOLERANCE:
+    follow = anatomy.couple(found.values)
+    coupled = [anatomy.coordinates[i] for i in np.flatnonzero(~anatomy.independent)]
+    notes = [str(one) for one in found.findings if not _only_about(one, coupled)]
+    for name in coupled:
+        i = anatomy.coordinates.index(name)
+        if name in found.missing:
+            continue
+        if np.abs(found.values[:, i] - follow[:, i]).max() > COUPLED_TOLERANCE:
             notes.append(
                 f"column {name} contradicts the model's coupling (units other than its "
                 "neighbours'?): the coupling's values are used"
@@ -82,9 +70,8 @@ def coordinates_of(anatomy: Anatomy, table: Table) -> tuple[Array, tuple[str, ..
     return follow, tuple(notes)
 
 
-def _is_value(label: str) -> bool:
-    return not label.endswith(("/speed", "/activation", "_u"))
-
-
-def _plain(label: str) -> str:
-    return label.removesuffix("/value").rsplit("/", 1)[-1]
+def _only_about(finding: Finding, coupled: Sequence[str]) -> bool:
+    """Whether a finding speaks of columns that are not used anyway."""
+    return finding.kind == "missing_column" and set(
+        finding.message.removeprefix("no column for ").split(":")[0].split(", ")
+    ) <= set(coupled)

@@ -8,6 +8,7 @@ A stage whose input is missing is left out and said; the others still run.
 
 from __future__ import annotations
 
+import json
 import time as clock
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError
 from bioenv.inverse.analysis import (
-    MUSCLE_ARM,
     Analysis,
     GroundContact,
     Kinematics,
@@ -26,16 +26,18 @@ from bioenv.inverse.analysis import (
     Settings,
     Stage,
 )
+from bioenv.inverse.dynamics import Contact
 from bioenv.inverse.emg_agreement import agreement
 from bioenv.inverse.generalized import generalized_forces
 from bioenv.inverse.ground import ground_contacts
 from bioenv.inverse.hicks import judge
 from bioenv.inverse.kinematics import inverse_kinematics
 from bioenv.inverse.measured import Measured
-from bioenv.inverse.muscles import share
-from bioenv.inverse.muscles.problem import SharingProblem, Status
+from bioenv.inverse.muscles.methods import share
+from bioenv.inverse.muscles.problem import Status
 from bioenv.inverse.muscles.wellposed import wellposedness
 from bioenv.inverse.reaction import joint_reaction
+from bioenv.inverse.sharing_task import sharing_problem
 from bioenv.lab.electrodes import match
 from bioenv.lab.opensim_filter import opensim_coordinates
 from bioenv.models.anatomy import Anatomy
@@ -125,7 +127,8 @@ def _kinematics(
             "marker_error": result.marker_error,
         }
     else:
-        assert measured.time is not None and measured.q is not None
+        assert measured.time is not None
+        assert measured.q is not None
         time, raw = measured.time, measured.q
     smooth = watch.run("filter", len(time), lambda: opensim_coordinates(time, raw, settings.cutoff))
     at = smooth.time
@@ -186,10 +189,8 @@ def _torques(found: Analysis, measured: Measured, watch: _Watch) -> tuple[Analys
     return replace(found, residuals=verdict.figures), [*notes, *verdict.notes]
 
 
-def _external(
-    contacts: tuple[GroundContact, ...],
-) -> list[tuple[str, Array, Array, Array]]:
-    return [(c.body, c.force, np.nan_to_num(c.point), c.moment) for c in contacts]
+def _external(contacts: tuple[GroundContact, ...]) -> list[Contact]:
+    return [Contact(c.body, c.force, c.point, c.moment) for c in contacts]
 
 
 def _muscle_forces(
@@ -205,47 +206,19 @@ def _muscle_forces(
     found = replace(found, geometry=geometry, capacity=capacity)
     if found.torque is None:
         return found, []
-    problem = sharing_problem(found)
+    problem = sharing_problem(
+        anatomy, moved.time, moved.q, found.torque, geometry, capacity, found.settings
+    )
     sharing = watch.run(
         "muscle forces", frames, lambda: share(problem, found.settings, _envelopes(measured))
     )
     report = watch.run("well-posedness", frames, lambda: wellposedness(problem, sharing))
-    notes = list(report.summary())
+    notes = [line.strip() for line in report.summary().splitlines()]
     unsolved = int(np.sum(sharing.status == Status.UNSOLVED))
     if unsolved:
         notes.append(f"muscle forces did not converge in {unsolved} of {frames} frames")
-    return replace(found, problem=problem, sharing=sharing, well_posed=report.to_json()), notes
-
-
-def sharing_problem(found: Analysis) -> SharingProblem:
-    """The torques that muscles must produce: of independent, unlocked coordinates they turn.
-
-    A coordinate no muscle turns by more than 1 mm of moment arm (arms, toes of some models) has a
-    motor of its own, and the root is carried by nobody.
-    """
-    anatomy, moved = found.anatomy, found.kinematics
-    geometry, capacity = found.geometry, found.capacity
-    assert geometry is not None and capacity is not None and found.torque is not None
-    reduction = anatomy.reduction(moved.q)
-    arm = np.matmul(geometry.moment_arm, reduction)
-    torque = np.matmul(found.torque[:, None], reduction)[:, 0]
-    free = np.flatnonzero(anatomy.independent)
-    turned = np.abs(arm).max(axis=(0, 1)) > MUSCLE_ARM
-    chosen = np.flatnonzero(turned & ~anatomy.root[free] & ~anatomy.locked[free])
-    if not chosen.size:
-        raise BioenvError(f"no muscle of {anatomy.name} turns a coordinate: nothing to share")
-    return SharingProblem(
-        time=moved.time,
-        torque=torque[:, chosen],
-        moment_arm=arm[:, :, chosen],
-        active=np.maximum(capacity.active, 0.0),
-        passive=np.maximum(capacity.passive, 0.0),
-        max_isometric_force=anatomy.max_isometric_force,
-        muscles=anatomy.muscles,
-        coordinates=tuple(anatomy.coordinates[free[i]] for i in chosen),
-        reserve=np.full(chosen.size, found.settings.reserve),
-        use_passive=found.settings.passive,
-    )
+    well_posed = json.loads(report.to_json())
+    return replace(found, problem=problem, sharing=sharing, well_posed=well_posed), notes
 
 
 def _loads(found: Analysis, watch: _Watch) -> Analysis:
@@ -260,16 +233,12 @@ def _loads(found: Analysis, watch: _Watch) -> Analysis:
             anatomy, moved.q, moved.qd, moved.qdd, sharing.force, _external(found.contacts)
         ),
     )
-    names = tuple(joint.name for joint in reaction.joints)
-    columns = tuple(_column(anatomy, joint) for joint in reaction.joints)
-    return replace(
-        found, loads=Loads(names, columns, reaction.force, reaction.moment, reaction.point)
+    children = (anatomy.mj.body(joint.child).name for joint in anatomy.joints)
+    columns = tuple(
+        f"{joint}_on_{child}_in_{child}"
+        for joint, child in zip(reaction.joints, children, strict=True)
     )
-
-
-def _column(anatomy: Anatomy, joint: Any) -> str:
-    child = anatomy.mj.body(joint.child).name
-    return f"{joint.name}_on_{child}_in_{child}"
+    return replace(found, loads=Loads(reaction.joints, columns, *reaction[1:]))
 
 
 def _envelopes(measured: Measured) -> tuple[Array, Mapping[str, Array]] | None:

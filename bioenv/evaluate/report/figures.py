@@ -44,6 +44,11 @@ _STYLE: dict[str, Any] = {
 }
 
 
+def style() -> dict[str, Any]:
+    """The look of all figures, for `matplotlib.rc_context`."""
+    return dict(_STYLE)
+
+
 def colour(index: int) -> str:
     """Colour of the motion with this index."""
     return COLOURS[index % len(COLOURS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import mujoco
 import numpy as np
@@ -20,6 +20,7 @@ from bioenv.models.anatomy import (
 )
 from bioenv.models.frames import Frames
 from bioenv.models.osim.description import GROUND, Coupler, Description, Joint
+from bioenv.models.osim.functions import Function, Linear
 from bioenv.models.osim.parse_model import parse
 from bioenv.models.osim.skeleton import Drive, build
 
@@ -32,6 +33,15 @@ Array = NDArray[np.float64]
 def load(path: str | Path) -> OsimAnatomy:
     """The anatomy of an .osim file. Raises BioenvError as `bioenv.models.osim.parse` does."""
     return OsimAnatomy(parse(path))
+
+
+class _Lines(NamedTuple):
+    """MuJoCo joints that follow a coordinate along a line: ``gradient · q + intercept``."""
+
+    joint: NDArray[np.intp]
+    coordinate: NDArray[np.intp]
+    gradient: Array
+    intercept: Array
 
 
 class OsimAnatomy:
@@ -63,7 +73,7 @@ class OsimAnatomy:
         self.rotational = np.array([c.rotational for c in coordinates], dtype=bool)
         self.clamped = np.array([c.clamped for c in coordinates], dtype=bool)
         self.locked = np.array([c.locked for c in coordinates], dtype=bool)
-        self._drives = self._ordered(skeleton.drives)
+        self._straight, self._bent = self._split(skeleton.drives)
         self._couplers = _coupler_order(description.couplers)
         followers = {coupler.dependent for coupler in description.couplers}
         self.independent = np.array([c not in followers for c in self.coordinates], dtype=bool)
@@ -107,25 +117,33 @@ class OsimAnatomy:
     def expand(self, q: Array, qd: Array | None = None, qdd: Array | None = None) -> JointState:
         """The skeleton's state; couplers are not applied. Missing derivatives count as zero."""
         position = self._rows(q, "q")
+        shape = (len(position), self.mj.nv)
+        qpos = np.empty(shape)
+        joints, sources, gradient, intercept = self._straight
+        qpos[:, joints] = position[:, sources] * gradient + intercept
+        for joint, source, function in self._bent:
+            qpos[:, joint] = function.value(position[:, source])
+        if qd is None and qdd is None:
+            return JointState(qpos, np.zeros(shape), np.zeros(shape))
         rate, change = (
             np.zeros_like(position) if v is None else self._rows(v, what, len(position))
             for v, what in ((qd, "qd"), (qdd, "qdd"))
         )
-        state = JointState(*(np.empty((len(position), self.mj.nv)) for _ in range(3)))
-        for joint, (coordinate, drive) in enumerate(self._drives):
-            x, v, a = position[:, coordinate], rate[:, coordinate], change[:, coordinate]
-            slope = drive.function.slope(x)
-            state.qpos[:, joint] = drive.function.value(x)
-            state.qvel[:, joint] = slope * v
-            state.qacc[:, joint] = slope * a + drive.function.curvature(x) * v**2
-        return state
+        slope = self.jacobian(position)
+        qvel = (slope @ rate[:, :, None])[:, :, 0]
+        qacc = (slope @ change[:, :, None])[:, :, 0]
+        for joint, source, function in self._bent:
+            qacc[:, joint] += function.curvature(position[:, source]) * rate[:, source] ** 2
+        return JointState(qpos, qvel, qacc)
 
     def jacobian(self, q: Array) -> Array:
         """(T, nv, n) d qpos / d q, couplers not applied."""
         position = self._rows(q, "q")
+        joints, sources, gradient, _ = self._straight
         slope = np.zeros((len(position), self.mj.nv, len(self.coordinates)))
-        for joint, (coordinate, drive) in enumerate(self._drives):
-            slope[:, joint, coordinate] = drive.function.slope(position[:, coordinate])
+        slope[:, joints, sources] = gradient
+        for joint, source, function in self._bent:
+            slope[:, joint, source] = function.slope(position[:, source])
         return slope
 
     def body_frames(self, q: Array) -> tuple[Array, Array]:
@@ -162,11 +180,20 @@ class OsimAnatomy:
 
         return capacity(self.description.muscles, geometry)
 
-    def _ordered(self, drives: tuple[Drive, ...]) -> list[tuple[int, Drive]]:
-        """Coordinate index and drive of every joint, in MuJoCo's order."""
+    def _split(self, drives: tuple[Drive, ...]) -> tuple[_Lines, list[tuple[int, int, Function]]]:
+        """What sets MuJoCo's joints: lines, taken all at once, and other functions one by one."""
         by_name = {drive.joint: drive for drive in drives}
-        ordered = [by_name[self.mj.joint(i).name] for i in range(self.mj.njnt)]
-        return [(self.coordinates.index(drive.coordinate), drive) for drive in ordered]
+        lines, bent = [], []
+        for joint in range(self.mj.njnt):
+            drive = by_name[self.mj.joint(joint).name]
+            source, function = self.coordinates.index(drive.coordinate), drive.function
+            if isinstance(function, Linear):
+                lines.append((joint, source, function.gradient, function.intercept))
+            else:
+                bent.append((joint, source, function))
+        table = np.array(lines, dtype=float).reshape(-1, 4)
+        joints, sources = table[:, :2].T.astype(np.intp)
+        return _Lines(joints, sources, table[:, 2], table[:, 3]), bent
 
     def _reported(self, joint: Joint) -> ReportedJoint:
         parent, child = self.body_id(joint.parent), self.body_id(joint.child)

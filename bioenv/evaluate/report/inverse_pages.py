@@ -1,0 +1,254 @@
+"""Two pages about an inverse analysis: movement and moments; muscles, loads and residuals.
+
+Curves run over the gait cycle, mean and standard deviation of all strides of a leg, when the trial
+holds whole strides; over time otherwise.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.evaluate import gait
+from bioenv.evaluate.report.figures import COLOURS, INK, SOFT, style
+from bioenv.evaluate.report.inverse_panels import (
+    SIDES,
+    Panel,
+    both_legs,
+    contact_force,
+    draw_curve,
+    draw_panel,
+    ground_force,
+    say,
+)
+from bioenv.inverse.analysis import Analysis
+from bioenv.inverse.emg_agreement import activated
+from bioenv.inverse.hicks import FORCE_LIMIT_PERCENT, MOMENT_LIMIT_PERCENT
+from bioenv.inverse.standard import to_motion
+from bioenv.lab import cycles as cut
+from bioenv.motion import Motion
+from bioenv.motion_io import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+JOINTS = (("hip_flexion", "Hip"), ("knee_angle", "Knee"), ("ankle_angle", "Ankle"))
+MAIN_MUSCLES = (
+    "soleus", "gastrocnemius_medialis", "tibialis_anterior", "vastus_lateralis",
+    "rectus_femoris", "hamstrings_lateralis", "gluteus_medius", "gluteus_maximus",
+)  # fmt: skip
+A4 = (8.27, 11.69)  # inches
+
+
+def write(analysis: Analysis, path: str | Path) -> Path:
+    """Write the two pages as PDF, whole or not at all. Returns the path."""
+    return write_atomically(Path(path), render(analysis))
+
+
+def render(analysis: Analysis) -> bytes:
+    """The two pages as the bytes of a PDF file."""
+    import matplotlib
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    motion = to_motion(analysis)
+    strides = _strides(motion)
+    buffer = io.BytesIO()
+    look: Any = style()
+    with matplotlib.rc_context(look), PdfPages(buffer) as pages:
+        for draw in (_movement_page, _muscle_page):
+            pages.savefig(draw(analysis, motion, strides))
+    return buffer.getvalue()
+
+
+def _strides(motion: Motion) -> Mapping[str, Array]:
+    """Foot -> (n, 3) strides; empty without ground forces."""
+    return gait.analyse(motion).strides if "ground_reaction_force" in motion else {}
+
+
+def _movement_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Array]) -> Figure:
+    figure, rows = _page(analysis, "1 · Movement, moments, ground forces", 4, 3)
+    mass = analysis.anatomy.mass
+    for column, (name, title) in enumerate(JOINTS):
+        angle = both_legs(motion, "qpos", name, 180 / np.pi)
+        draw_panel(rows[0][column], Panel(f"{title} angle", "deg", angle), motion, strides)
+        moment = both_legs(motion, "joint_torque", name, 1 / mass)
+        draw_panel(rows[1][column], Panel(f"{title} moment", "N·m/kg", moment), motion, strides)
+        speed = both_legs(motion, "qvel", name, 1.0)
+        power = {s: moment[s] * speed[s] for s in moment if s in speed}
+        draw_panel(rows[2][column], Panel(f"{title} power", "W/kg", power), motion, strides)
+    weight = analysis.anatomy.body_weight
+    for column, title in enumerate(("Fore-aft", "Lateral", "Vertical")):
+        force = ground_force(motion, column, 1 / weight)
+        draw_panel(rows[3][column], Panel(f"{title} ground force", "BW", force), motion, strides)
+    _legend(figure)
+    return figure
+
+
+def _muscle_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Array]) -> Figure:
+    figure, rows = _page(analysis, "2 · Muscles, joint loads, residuals", 5, 4)
+    panels = [axes for row in rows[:3] for axes in row]
+    for axes, draw in zip(panels, _activations(analysis, motion, strides), strict=False):
+        draw(axes)
+    for axes in panels:
+        if not axes.lines and not axes.texts:
+            axes.set_axis_off()
+    for axes, joint in zip(rows[3], ("hip", "knee", "patellofemoral", "ankle"), strict=True):
+        load = contact_force(motion, joint, 1 / analysis.anatomy.body_weight)
+        draw_panel(axes, Panel(f"{joint.capitalize()} contact", "BW", load), motion, strides)
+    _residual_panels(rows[4], analysis)
+    _legend(figure, emg=bool(analysis.agreement))
+    return figure
+
+
+def _page(analysis: Analysis, title: str, rows: int, columns: int) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=A4)
+    top = 0.86
+    axes = figure.subplots(
+        rows, columns, squeeze=False,
+        gridspec_kw={"left": 0.09, "right": 0.97, "top": top, "bottom": 0.07,
+                     "hspace": 0.62, "wspace": 0.36},
+    )  # fmt: skip
+    figure.text(0.09, 0.965, analysis.name, size=14, weight="bold", color=INK)
+    figure.text(0.09, 0.947, title, size=10, color=SOFT)
+    figure.text(0.09, 0.932, _facts(analysis), size=7.5, color=SOFT, va="top", linespacing=1.5)
+    return figure, axes
+
+
+def _facts(analysis: Analysis) -> str:
+    anatomy, time = analysis.anatomy, analysis.time
+    cutoff = analysis.settings.cutoff
+    first = (
+        f"{anatomy.name}, {anatomy.mass:.1f} kg · {len(time)} frames, {time[0]:.2f} to "
+        f"{time[-1]:.2f} s · coordinates "
+        + (f"low-passed at {cutoff:g} Hz" if cutoff else "not filtered")
+    )
+    second = analysis.sharing.method if analysis.sharing is not None else "no muscle forces"
+    return f"{first}\nmuscles: {second}"
+
+
+def _activations(
+    analysis: Analysis, motion: Motion, strides: Mapping[str, Array]
+) -> Sequence[Callable[[Axes], None]]:
+    """One drawing per electrode; the main muscles of both legs when there is no EMG."""
+    from bioenv.lab.electrodes import match
+
+    if analysis.sharing is None or analysis.problem is None:
+        return [lambda axes: say(axes, "no muscle forces")]
+    muscles, values = analysis.problem.muscles, analysis.sharing.activation
+    if analysis.agreement:
+        pairs = [(one.electrode, f", r = {one.correlation:.2f}") for one in analysis.agreement]
+    else:
+        pairs = [(one, "") for one in match(MAIN_MUSCLES, muscles, "r")[0]]
+
+    def drawing(electrode: Any, note: str) -> Callable[[Axes], None]:
+        def draw(axes: Axes) -> None:
+            sides = (electrode.side,) if note else ("r", "l")
+            series = {}
+            for side in sides:
+                names = [f"{m[:-2]}_{side}" for m in electrode.muscles]
+                columns = [muscles.index(name) for name in names if name in muscles]
+                if columns:
+                    weight = analysis.problem.max_isometric_force[columns]  # type: ignore[union-attr]
+                    series[side] = values[:, columns] @ (weight / weight.sum())
+            title = electrode.site.replace("_", " ").capitalize() + note
+            draw_panel(axes, Panel(title, "", series), motion, strides)
+            axes.title.set_fontsize(7.5)
+            if note:
+                _measured(axes, analysis, electrode, motion, strides)
+
+        return draw
+
+    return [drawing(electrode, note) for electrode, note in pairs[:12]]
+
+
+def _measured(
+    axes: Axes, analysis: Analysis, electrode: Any, motion: Motion, strides: Mapping[str, Array]
+) -> None:
+    """The envelope after activation dynamics, scaled to the height of the computed curve."""
+    assert analysis.emg_time is not None
+    raw = analysis.emg[electrode.channel]
+    known = np.isfinite(raw)
+    delayed = activated(analysis.emg_time[known], raw[known][:, None])[:, 0]
+    here = np.interp(motion.time, analysis.emg_time[known], delayed)
+    top = axes.get_ylim()[1]
+    spans = strides.get(electrode.side)
+    cyclic = spans is not None and len(spans) > 0
+    mean = here
+    if spans is not None and len(spans):
+        mean = cut.resample(motion.time, here, spans).mean(axis=0)
+    draw_curve(
+        axes, motion.time, here * (0.9 * top / max(float(mean.max()), 1e-9)), spans, cyclic,
+        INK, dashed=True,
+    )  # fmt: skip
+
+
+def _residual_panels(row: Sequence[Axes], analysis: Analysis) -> None:
+    force, moment, width, words = row
+    anatomy, root = analysis.anatomy, analysis.residuals
+    if analysis.torque is None:
+        for axes in (force, moment):
+            say(axes, "no ground forces")
+    else:
+        for axes, chosen, title, unit, limit in (
+            (force, anatomy.root & ~anatomy.rotational, "Residual force", "N",
+             FORCE_LIMIT_PERCENT / 100 * float(root.get("external_force_peak", np.nan))),
+            (moment, anatomy.root & anatomy.rotational, "Residual moment", "N·m",
+             MOMENT_LIMIT_PERCENT / 100 * float(root.get("external_force_peak", np.nan))
+             * float(root.get("com_height", np.nan))),
+        ):  # fmt: skip
+            size = np.linalg.norm(analysis.torque[:, chosen], axis=1)
+            axes.plot(analysis.time, size, color=INK, linewidth=0.9)
+            if np.isfinite(limit):
+                axes.axhline(limit, color=COLOURS[1], linewidth=0.9, linestyle="--")
+            axes.set_title(title)
+            axes.set_ylabel(unit)
+            axes.set_xlabel("time, s")
+    _widths(width, analysis.well_posed)
+    _words(words, analysis)
+
+
+def _widths(axes: Axes, report: Mapping[str, Any]) -> None:
+    """How far each muscle's force is from being determined: the widest dozen."""
+    by_muscle = report.get("uniqueness", {}).get("muscles", {}) if report else {}
+    widths = {name: figures["mean_width"] for name, figures in by_muscle.items()}
+    axes.set_title("Feasible activation range", fontsize=7.5)
+    if not widths:
+        say(axes, "not computed")
+        return
+    top = sorted(widths.items(), key=lambda item: -item[1])[:10]
+    axes.barh([name for name, _ in top][::-1], [value for _, value in top][::-1], color=COLOURS[2])
+    axes.tick_params(axis="y", labelsize=5.5)
+    axes.set_xlim(0, 1)
+
+
+def _words(axes: Axes, analysis: Analysis) -> None:
+    """The worst that is to be said, and how fast it went."""
+    import textwrap
+
+    axes.set_axis_off()
+    lines = [f"{stage.name}: {stage.rate:,.0f} frames/s" for stage in analysis.stages]
+    for note in analysis.notes[:6]:
+        lines += textwrap.wrap(f"· {note}", 34)
+    axes.text(-0.15, 1.05, "\n".join(lines[:24]), va="top", size=5.5, color=SOFT,
+              transform=axes.transAxes)  # fmt: skip
+
+
+def _legend(figure: Figure, emg: bool = False) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=colour, label=label) for _, label, colour in SIDES]
+    if emg:
+        label = "EMG after activation dynamics, scaled"
+        lines.append(Line2D([], [], color=INK, linestyle="--", label=label))
+    figure.legend(handles=lines, loc="upper right", bbox_to_anchor=(0.97, 0.985), frameon=False,
+                  fontsize=7.5)  # fmt: skip

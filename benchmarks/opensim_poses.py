@@ -71,6 +71,8 @@ def axis_angle(rotation: opensim.Rotation) -> list[float]:
 
 def main(data: str, target: str) -> None:
     content = {name: measure(Path(data) / name) for name in MODELS}
+    toy = Path("tests/models/osim/toy.osim")
+    content[toy.name] = measure(toy)
     opensim_version = opensim.GetVersion()
     Path(target).write_text(json.dumps({"opensim": opensim_version, "models": content}) + "\n")
 

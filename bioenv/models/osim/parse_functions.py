@@ -24,15 +24,16 @@ from bioenv.models.osim.parse_xml import Node
 def read_function(owner: Node) -> Function | None:
     """The function an element holds, directly or inside <function>; None when it holds none."""
     for child in owner.children():
-        if child.tag in _READERS:
+        if child.tag in _READERS or child.name == "function":
             return _checked(child)
-    inner = owner.find("function", "coupled_coordinates_function")
-    if inner is None:
-        return None
-    found = [*inner.children()]
-    if not found:
-        return None
-    return _checked(found[0])
+    holder = owner.find("function", "coupled_coordinates_function")
+    return None if holder is None else held_function(holder)
+
+
+def held_function(holder: Node) -> Function | None:
+    """The function that is all an element holds; None for an empty element."""
+    found = next(holder.children(), None)
+    return None if found is None else _checked(found)
 
 
 def _checked(node: Node) -> Function:

@@ -12,7 +12,7 @@ from bioenv.errors import unknown
 from bioenv.models.osim.description import GROUND, Muscle, PathPoint, PathWrap, Pose, WrapObject
 from bioenv.models.osim.functions import Constant, Function
 from bioenv.models.osim.parse_frames import Frames, compose, read_pose
-from bioenv.models.osim.parse_functions import read_function
+from bioenv.models.osim.parse_functions import held_function
 from bioenv.models.osim.parse_xml import Node, number_or_none
 
 Array = NDArray[np.float64]
@@ -163,7 +163,7 @@ def _motion(
     parts: list[tuple[str, Function] | None] = []
     for axis in "xyz":
         location = node.find(f"{axis}_location")
-        function = None if location is None else read_function(location)
+        function = None if location is None else held_function(location)
         if function is None:
             parts.append(None)
             continue

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bioenv.errors import BioenvError
 from bioenv.inverse.analysis import GroundContact
 from bioenv.inverse.frames import Frames, body_id
-from bioenv.lab.checks import assign_feet
+from bioenv.lab.feet import assign_feet
 from bioenv.lab.opensim_filter import opensim_forces
 from bioenv.lab.trial import ForcePlate
 from bioenv.models.anatomy import Anatomy
@@ -35,25 +35,20 @@ def ground_contacts(
     Raises BioenvError when a plate does not cover the trial or names an unknown body.
     """
     feet = foot_positions(anatomy, q)
+    sides = {body: side for side, body in FEET.items()}
+    claimed = {plate.name: sides[body] for plate, body in plates if body in sides}
     notes: list[str] = []
-    guessed: dict[str, str] = {}
+    stood: dict[str, str] = {}
     if feet and plates:
-        assignment = assign_feet([plate for plate, _ in plates], feet, time)
-        guessed = {plate: f"calcn_{side}" for plate, side in assignment.feet.items()}
-        notes += [str(finding) for finding in assignment.findings]
+        found = assign_feet([plate for plate, _ in plates], feet, time, claimed)
+        stood = {plate: FEET[side] for plate, side in found.feet.items()}
+        notes += map(str, found.findings)
     contacts = []
     for plate, body in plates:
-        seen = guessed.get(plate.name)
-        if body is None and seen is None:
+        owner = body or stood.get(plate.name)
+        if owner is None:
             notes.append(f"plate {plate.name}: no foot stands on it; it is left out")
             continue
-        if body is not None and seen is not None and seen != body and body in FEET.values():
-            notes.append(
-                f"plate {plate.name} is applied to {body} as the file says, but its pressure "
-                f"center follows {seen}: are the feet swapped?"
-            )
-        owner = body or seen
-        assert owner is not None
         body_id(anatomy.mj, owner)
         contacts.append(contact_at(plate, owner, time))
     return tuple(contacts), tuple(notes)

@@ -40,6 +40,20 @@ class Needs(NamedTuple):
     extra: dict[str, Array]
 
 
+class Drift(NamedTuple):
+    """Angular acceleration that a body gets besides what its joints' motion says.
+
+    Body ids of child and parent, center (3,) m of the joint in the child, frame (3, 3) of the joint
+    in the parent, angular (T, 3) rad/s^2 in that frame.
+    """
+
+    child: int
+    center: Array
+    parent: int
+    frame: Array
+    angular: Array
+
+
 def checked_state(anatomy: Anatomy, q: ArrayLike, qd: ArrayLike, qdd: ArrayLike) -> JointState:
     """State of the skeleton; a BioenvError says which array has a wrong shape or is not finite."""
     count = len(anatomy.coordinates)
@@ -53,6 +67,7 @@ def needs(
     state: JointState,
     external: Sequence[Contact] = (),
     extra: Sequence[str] = (),
+    drifts: Sequence[Drift] = (),
 ) -> Iterator[Needs]:
     """What the joints carry, chunk by chunk of frames.
 
@@ -60,13 +75,15 @@ def needs(
         mj: hinges and slides.
         external: forces of the surroundings on bodies; frames whose point is NaN count as unloaded.
         extra: MjData fields to return as well.
+        drifts: additions to the acceleration of bodies and of all beyond them.
     """
     loads = [checked_contact(mj, Contact(*load), len(state.qpos)) for load in external]
-    fields = tuple(dict.fromkeys((*_FIELDS, *extra)))
+    fields = tuple(dict.fromkeys((*_FIELDS, *extra, *(("xpos", "xmat") if drifts else ()))))
     for part, batch, ids in Frames(mj, state.qpos, state.qvel, fields):
         get = {name: batch.bind(name)[ids] for name in fields}
-        carried = _body_needs(mj, get, state.qvel[part], state.qacc[part])
         origin = get["subtree_com"][:, mj.body_rootid]
+        added = {drift.child: _added(drift, part, get, origin) for drift in drifts}
+        carried = _body_needs(mj, get, state.qvel[part], state.qacc[part], added)
         for body, force, point, moment in loads:
             carried[:, body, 3:] -= force[part]
             carried[:, body, :3] -= cross(point[part] - origin[:, body], force[part])
@@ -87,7 +104,22 @@ def cross(a: Array, b: Array) -> Array:
     return out
 
 
-def _body_needs(mj: mujoco.MjModel, get: dict[str, Array], velocity: Array, rate: Array) -> Array:
+def _added(drift: Drift, part: slice, get: dict[str, Array], origin: Array) -> Array:
+    """(n, 6) spatial acceleration about `origin` of a rotation about the joint's center."""
+    count, child = len(origin), drift.child
+    turn = get["xmat"].reshape(count, -1, 3, 3)
+    world = np.einsum("tkl,lm,tm->tk", turn[:, drift.parent], drift.frame, drift.angular[part])
+    place = get["xpos"].reshape(count, -1, 3)[:, child] + turn[:, child] @ drift.center
+    return np.concatenate([world, cross(world, origin[:, child] - place)], axis=1)
+
+
+def _body_needs(
+    mj: mujoco.MjModel,
+    get: dict[str, Array],
+    velocity: Array,
+    rate: Array,
+    added: dict[int, Array],
+) -> Array:
     """(n, nbody, 6) rate of momentum minus weight of each body alone."""
     # The world falls upwards: gravity enters as the acceleration of everything.
     acceleration = np.zeros_like(get["cvel"])
@@ -99,6 +131,8 @@ def _body_needs(mj: mujoco.MjModel, get: dict[str, Array], velocity: Array, rate
         first = mj.body_dofadr[body]
         for dof in range(first, first + mj.body_dofnum[body]):
             acceleration[:, body] += joint[:, dof]
+        if body in added:
+            acceleration[:, body] += added[body]
     inertia, spin = get["cinert"], get["cvel"]
     momentum = _times_inertia(inertia, spin)
     out = _times_inertia(inertia, acceleration)

@@ -22,6 +22,7 @@ from bioenv.errors import BioenvError, unknown
 from bioenv.inverse.dynamics import Contact
 from bioenv.inverse.frames import rows
 from bioenv.inverse.newton import checked_state, cross, needs
+from bioenv.inverse.simbody import drifts
 from bioenv.models.anatomy import Anatomy, ReportedJoint
 
 Array = NDArray[np.float64]
@@ -65,6 +66,7 @@ def joint_reaction(
     *,
     on: Literal["child", "parent"] = "child",
     frame: Literal["child", "parent", "ground"] = "child",
+    like_opensim: bool = True,
 ) -> JointReaction:
     """Force and moment that each joint transmits, at the joint's center.
 
@@ -77,11 +79,12 @@ def joint_reaction(
         on: whose load: the child's, or the parent's, which is its opposite.
         frame: axes of the vectors: the child's or the parent's body (anatomical, as the model's
             file defines them), or the world.
+        like_opensim: as in `generalized_forces`.
 
     Raises BioenvError for unknown joints or bodies, wrong shapes and numbers that are not finite.
     """
     state = checked_state(anatomy, q, qd, qdd)
-    count, mj = len(state.qpos), anatomy.mj
+    count, mj, position = len(state.qpos), anatomy.mj, np.asarray(q, dtype=float)
     chosen = _chosen(anatomy, joints)
     child = np.array([joint.child for joint in chosen], dtype=np.intp)
     center = np.array([joint.center for joint in chosen]).reshape(-1, 3)
@@ -89,16 +92,18 @@ def joint_reaction(
     pull = None
     if muscle_force is not None:
         force = rows(muscle_force, len(anatomy.muscles), "muscle_force", count)
-        pull = _below(mj, anatomy.muscle_wrench(np.asarray(q, dtype=float), force))[:, child]
+        pull = _below(mj, anatomy.muscle_wrench(position, force))[:, child]
 
     out = JointReaction(
         tuple(joint.name for joint in chosen), *np.empty((3, count, len(chosen), 3))
     )
     sense = 1.0 if on == "child" else -1.0
-    for part, carried, _, origin, extra in needs(mj, state, external, ("xpos", "xmat")):
-        position = extra["xpos"]
-        rotation = extra["xmat"].reshape(len(position), mj.nbody, 3, 3)
-        at = position[:, child] + np.einsum("tjkl,jl->tjk", rotation[:, child], center)
+    added = drifts(anatomy, position, np.asarray(qd, dtype=float)) if like_opensim else []
+    fields = ("xpos", "xmat")
+    for part, carried, _, origin, extra in needs(mj, state, external, fields, added):
+        place = extra["xpos"]
+        rotation = extra["xmat"].reshape(len(place), mj.nbody, 3, 3)
+        at = place[:, child] + np.einsum("tjkl,jl->tjk", rotation[:, child], center)
         force = carried[:, child, 3:].copy()
         moment = carried[:, child, :3] - cross(at - origin[:, child], force)
         if pull is not None:
@@ -106,7 +111,7 @@ def joint_reaction(
             moment -= pull[part, :, 3:] - cross(at, pull[part, :, :3])
         turn = rotation[:, axes]
         for target, vector in zip(
-            out[1:], (sense * force, sense * moment, at - position[:, axes]), strict=True
+            out[1:], (sense * force, sense * moment, at - place[:, axes]), strict=True
         ):
             target[part] = np.einsum("tjkl,tjk->tjl", turn, vector)
     return out

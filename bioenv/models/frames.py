@@ -27,9 +27,11 @@ class Frames:
     def __init__(
         self, mj: mujoco.MjModel, qpos: Array, qvel: Array | None, fields: Iterable[str] = ()
     ) -> None:
-        quiet = copy.copy(mj)
-        off = mujoco.mjtDisableBit
-        quiet.opt.disableflags |= off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR
+        quiet = mj
+        if mj.ngeom or mj.nsensor or mj.neq or mj.jnt_limited.any() or mj.tendon_limited.any():
+            quiet = copy.copy(mj)  # takes longer than a hundred frames of a bare skeleton
+            off = mujoco.mjtDisableBit
+            quiet.opt.disableflags |= off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR
         self._qpos, self._qvel, self._count = qpos, qvel, len(qpos)
         self._batch = Batch(quiet, min(CHUNK, max(self._count, 1)))
         for name in fields:

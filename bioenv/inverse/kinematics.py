@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioenv.errors import BioenvError, unknown
 from bioenv.inverse.kinematics_smooth import smoothed
-from bioenv.inverse.kinematics_start import influence
 from bioenv.inverse.kinematics_trial import Found, solve_trial
 from bioenv.inverse.marker_fit import MarkerFit
+from bioenv.inverse.marker_links import Links
 from bioenv.inverse.markers import MarkerReport, Matching, match_markers, report
 from bioenv.models.anatomy import Anatomy
 
@@ -37,8 +37,7 @@ class MarkerKinematics:
         status: (T,) "solved"; "estimated" where markers leave some coordinate open, which then
             follows its neighbours in time (`estimated`, (T, n)); "unseen" without any marker;
             "unconverged".
-        iterations: (T,); slope (T,): largest gradient of the cost over the square root of its
-            curvature, m: zero at an optimum.
+        iterations: (T,); seconds: taken by all.
         unused: names only the data have; missing: names only the body has.
         notes: in words, what was left out or looks wrong.
     """
@@ -54,7 +53,6 @@ class MarkerKinematics:
     status: NDArray[np.str_]
     estimated: NDArray[np.bool_]
     iterations: Index
-    slope: Array
     seconds: float
     unused: tuple[str, ...]
     missing: tuple[str, ...]
@@ -122,19 +120,19 @@ def inverse_kinematics(
     match, notes = _seen_at_all(match, data)
     measured = data[:, match.columns]
     pulls = _pulls(anatomy, coordinate_weights or {}, coordinate_targets or {}, len(when))
-    moved = influence(anatomy, match.markers)
-    pulled = pulls[0] > 0
-    free = np.flatnonzero(anatomy.independent & ~anatomy.locked & (moved.any(axis=0) | pulled))
+    links = Links(anatomy, match.markers)
+    wanted = links.moved.any(axis=0) | (pulls[0] > 0)
+    free = np.flatnonzero(anatomy.independent & ~anatomy.locked & wanted)
     if not len(free):
         raise BioenvError(f"no coordinate of {anatomy.name!r} moves any of the markers used")
-    fit = MarkerFit(anatomy, match.markers, measured, match.weights, free)
+    fit = MarkerFit(anatomy, links, measured, match.weights, free)
     fit.target[:] = pulls[1][:, free]
     fit.stiffness[:] = pulls[0][free] * fit.weight.sum(axis=1, keepdims=True)
     bounds = np.tile([-np.inf, np.inf], (len(free), 1))
     if limits:
         bounded = anatomy.clamped[free]
         bounds[bounded] = anatomy.coordinate_range[free][bounded]
-    found = solve_trial(fit, bounds, moved[:, free])
+    found = solve_trial(fit, bounds, links.moved[:, free])
     if smooth is not None:
         found = smoothed(fit, found, bounds, when, smooth)
     notes += _notes(anatomy, match, fit, found, bounds)
@@ -175,7 +173,6 @@ def _result(
         status,
         estimated,
         found.iterations,
-        found.slope,
         clock.perf_counter() - begin,
         match.unused,
         match.missing,

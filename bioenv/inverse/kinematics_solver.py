@@ -24,12 +24,10 @@ STALLED = 1e6  # damping at which no descent is left within rounding
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """z (F, k); cost (F,) m^2; slope (F,): largest gradient not held by a bound, per sqrt of
-    curvature, m; converged (F,) bool; iterations (F,)."""
+    """z (F, k); cost (F,) m^2 before the last step; converged (F,) bool; iterations (F,)."""
 
     z: Array
     cost: Array
-    slope: Array
     converged: NDArray[np.bool_]
     iterations: Index
 
@@ -43,7 +41,7 @@ def minimize(
     scale: Array | None = None,
     damping: float = 0.0,
     iterations: int = 60,
-    tolerance: float = 1e-7,
+    tolerance: float = 2e-5,
 ) -> Solution:
     """Minimize the marker cost of frames `rows` (F,) from z (F, k) within `bounds` (k, 2).
 
@@ -51,7 +49,7 @@ def minimize(
         scale: (k,) typical curvature of every variable, for the damping; estimated when None.
         damping: of the first step; 0 is right close to the solution.
         tolerance: rad and m; a frame is done when its undamped step is shorter. That step is still
-            taken, so that the error left is its square.
+            taken, and Newton's error after it is its square.
     """
     lower, upper = bounds.T
     z = np.clip(z, lower, upper)
@@ -87,7 +85,7 @@ def minimize(
         damp[kept] = np.where(downhill[better], _relaxed(damp[kept]), damp[kept] * 10 + 1e-3)
         damp[active[~better]] = damp[active[~better]] * 10 + 1e-3
         taken[active] += 1
-    return Solution(z, fits.cost, _slope(fits, z, bounds), done, taken)
+    return Solution(z, fits.cost, done, taken)
 
 
 def curvature(fits: Fit) -> Array:
@@ -125,8 +123,3 @@ def _step(fits: Fit, z: Array, bounds: Array, damp: Array) -> tuple[Array, NDArr
     longest = np.abs(step).max(axis=1, keepdims=True)
     step *= np.minimum(1.0, REACH / np.maximum(longest, 1e-300))
     return step, downhill
-
-
-def _slope(fits: Fit, z: Array, bounds: Array) -> Array:
-    free = np.where(_held(fits, z, bounds), 0.0, np.abs(fits.gradient))
-    return (free / np.sqrt(curvature(fits))).max(axis=1, initial=0.0)

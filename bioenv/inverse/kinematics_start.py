@@ -16,7 +16,6 @@ from scipy.interpolate import CubicSpline
 
 from bioenv.inverse.kinematics_solver import Solution, minimize
 from bioenv.inverse.marker_fit import MarkerFit
-from bioenv.models.anatomy import Anatomy, BodyMarker
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -25,30 +24,19 @@ Mask = NDArray[np.bool_]
 STRIDE = 8  # every so many frames one is solved without knowing its neighbours
 LOST = 0.06  # m; a rigid fit of the first body's markers that is worse has the wrong heading
 JUMP = 1.0  # rad between neighbours of the coarse pass: their angles are of another branch
-WORSE = 1.3  # a frame whose cost exceeds its neighbour's so many times is tried from there
-
-
-def influence(anatomy: Anatomy, markers: tuple[BodyMarker, ...]) -> Mask:
-    """(M, n) whether a marker moves with a coordinate; coupled coordinates have none."""
-    columns = np.flatnonzero(anatomy.independent)
-    probe = MarkerFit(anatomy, markers, np.zeros((1, len(markers), 3)), np.ones(1), columns)
-    span = np.linspace(0.0, 1.0, 7)[:, None]
-    low, high = np.clip(anatomy.coordinate_range, -1.0, 1.0).T
-    q = low + span * (high - low)
-    follows = (np.abs(probe.chain(anatomy.couple(q))) > 1e-12).any(axis=0)
-    moved = np.zeros((len(markers), len(anatomy.coordinates)), dtype=bool)
-    moved[:, columns] = probe.moves @ follows > 0
-    return moved
+# A frame whose mean square error exceeds so many times its neighbour's and 5 mm is tried from there.
+WORSE, SPREAD = 2.0, 0.005
+ROUGH, COARSE = 5e-2, 1e-2  # rad, m: steps at which the rigid fit and the coarse pass end
 
 
 def coarse(fit: MarkerFit, rows: Index, bounds: Array, moved: Mask, angles: Mask) -> Solution:
-    """Solve the frames `rows` from the default posture. moved: (M, k), see `influence`; angles:
+    """Solve the frames `rows` from the default posture. moved: (M, k), see `Links`; angles:
     (k,) variables that may turn all the way."""
     z = np.tile(fit.anatomy.default[fit.free], (len(rows), 1))
     root = fit.anatomy.root[fit.free]
     if root.any():
         _place_root(fit, rows, z, bounds, root, moved)
-    found = minimize(fit, rows, z, bounds, damping=1e-2)
+    found = minimize(fit, rows, z, bounds, damping=1e-2, tolerance=COARSE)
     return _continuous(fit, rows, repaired(fit, rows, found, bounds), bounds, angles)
 
 
@@ -59,14 +47,15 @@ def _place_root(
     first = ~moved[:, ~root].any(axis=1)
     own = fit.seen[rows][:, first].sum(axis=1) >= 3
     rigid = copy.copy(fit)
-    rigid.weight = fit.weight.copy()
-    rigid.weight[np.ix_(rows[own], ~first)] = 0.0
+    weight = fit.weight.copy()
+    weight[np.ix_(rows[own], ~first)] = 0.0
+    rigid.weigh(weight)
     rigid.stiffness = np.zeros_like(fit.stiffness)
     pinned = np.where(root[:, None], bounds, z[:1].T)
     # The middle of the markers is where the body is, whatever its heading.
-    found = minimize(rigid, rows, z, pinned, damping=1e-2, iterations=15)
+    found = minimize(rigid, rows, z, pinned, damping=1e-2, iterations=15, tolerance=ROUGH)
     z[:], cost = found.z, found.cost
-    total = np.maximum(rigid.weight[rows].sum(axis=1), 1e-12)
+    total = np.maximum(weight[rows].sum(axis=1), 1e-12)
     limit = 0.5 * total * np.where(own, LOST, 4 * LOST) ** 2
     turns = np.flatnonzero(fit.anatomy.rotational[fit.free][root])
     angles = itertools.product((0.0, np.pi, np.pi / 2, -np.pi / 2), repeat=len(turns))
@@ -76,7 +65,7 @@ def _place_root(
             break
         start = np.tile(fit.anatomy.default[fit.free], (len(lost), 1))
         start[:, np.flatnonzero(root)[turns]] = angle
-        again = minimize(rigid, rows[lost], start, pinned, damping=1e-2, iterations=15)
+        again = minimize(rigid, rows[lost], start, pinned, damping=1e-2, iterations=15, tolerance=ROUGH)
         better = again.cost < cost[lost]
         z[lost[better]], cost[lost[better]] = again.z[better], again.cost[better]
 
@@ -85,14 +74,13 @@ def repaired(
     fit: MarkerFit, rows: Index, found: Solution, bounds: Array, sweeps: int = 6
 ) -> Solution:
     """Try frames that fit much worse than a neighbour from that neighbour's solution."""
-    number = np.maximum(fit.seen[rows].sum(axis=1), 1)
+    weight = np.maximum(fit.weight[rows].sum(axis=1), 1e-12)
     for _ in range(sweeps):
-        share = found.cost / number
+        square = 2.0 * found.cost / weight
         changed = False
         for side in (-1, 1):
             beside = np.clip(np.arange(len(rows)) + side, 0, len(rows) - 1)
-            # 1e-8 m^2: 0.1 mm, below which nothing is worth repairing.
-            odd = np.flatnonzero((share > WORSE * share[beside] + 1e-8) | ~found.converged)
+            odd = np.flatnonzero((square > WORSE * square[beside] + SPREAD**2) | ~found.converged)
             odd = odd[beside[odd] != odd]
             if not len(odd):
                 continue
@@ -128,13 +116,13 @@ def _continuous(
             continue
         again = minimize(fit, rows[i : i + 1], z[beside][None], bounds, damping=1e-2)
         if again.converged[0] and again.cost[0] <= found.cost[i] * 1.01 + 1e-8:
-            z[i], found.cost[i], found.slope[i] = again.z[0], again.cost[0], again.slope[0]
+            z[i], found.cost[i] = again.z[0], again.cost[0]
     found.z[:] = z
     return found
 
 
 def _fields(one: Solution) -> tuple[NDArray[np.generic], ...]:
-    return one.z, one.cost, one.slope, one.converged
+    return one.z, one.cost, one.converged
 
 
 def representatives(seen: Mask) -> Index:

@@ -23,19 +23,18 @@ OPEN = 1e-6
 
 
 class Found(NamedTuple):
-    """z (T, k); converged (T,); iterations (T,); slope (T,) m, see `Solution`; lacking (T, k):
-    variables that the markers seen do not determine; scale (k,): typical curvature."""
+    """z (T, k); converged (T,); iterations (T,); lacking (T, k): variables that the markers seen do
+    not determine; scale (k,): typical curvature."""
 
     z: Array
     converged: Mask
     iterations: Index
-    slope: Array
     lacking: Mask
     scale: Array
 
 
 def solve_trial(fit: MarkerFit, bounds: Array, moved: Mask) -> Found:
-    """All frames of `fit` within bounds (k, 2). moved: (M, k), see `influence`."""
+    """All frames of `fit` within bounds (k, 2). moved: (M, k), see `Links`."""
     count = len(fit.seen)
     default = fit.anatomy.default[fit.free]
     angles = fit.anatomy.rotational[fit.free] & ~np.isfinite(bounds).any(axis=1)
@@ -58,10 +57,10 @@ def solve_trial(fit: MarkerFit, bounds: Array, moved: Mask) -> Found:
         target = _bridge(found.z, lacking, default)
         fit = fit.tied(np.zeros_like(target), target, retarget=lacking)
         again = minimize(fit, gaps, np.where(lacking, target, found.z)[gaps], bounds, scale=scale)
-        found.z[gaps], found.slope[gaps] = again.z, again.slope
+        found.z[gaps] = again.z
         found.converged[gaps] = again.converged
         found.iterations[gaps] += again.iterations
-    return Found(found.z, found.converged, found.iterations, found.slope, lacking, scale)
+    return Found(found.z, found.converged, found.iterations, lacking, scale)
 
 
 def _open_variables(fit: MarkerFit, z: Array) -> tuple[Mask, Array]:

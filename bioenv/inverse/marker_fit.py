@@ -1,12 +1,12 @@
 """How well a body fits measured markers: cost, gradient and Hessian of many frames at once.
 
 For one frame the cost is ``1/2 sum_m w_m |x_m(q) - y_m|^2``. Seen from one joint, all markers that
-move with it count only through sums over that subtree (weight, first and second moments, residual
-force and moment), so the work per joint does not grow with the number of markers: the Gauss-Newton
-matrix is the mass matrix of a body whose mass is the markers' weight, computed as by the
-composite-rigid-body algorithm (Featherstone, Rigid Body Dynamics Algorithms, 2008, ch. 6). The
-second-order term, the residuals' pull on the turning lever arms, costs three more columns of the
-same product; with it Newton's method converges quadratically although residuals are centimeters.
+move with it count only through sums over that subtree, so the work per joint does not grow with
+the number of markers: the Gauss-Newton matrix is the mass matrix of a body whose mass is the
+markers' weight, found as by the composite-rigid-body algorithm (Featherstone, Rigid Body Dynamics
+Algorithms, 2008, ch. 6). The second-order term, the residuals' pull on lever arms that turn,
+replaces ``sum w x x'`` by ``sum w x y'`` in it: Newton's method then converges quadratically
+although residuals are centimeters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from mujoco.batch import Batch
 from numpy.typing import NDArray
 
-from bioenv.models.anatomy import Anatomy, BodyMarker
+from bioenv.inverse.marker_links import Links
+from bioenv.models.anatomy import Anatomy
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -27,8 +28,6 @@ Mask = NDArray[np.bool_]
 
 CHUNK = 192  # frames per pass: the arrays of one pass stay in the cache
 _POSITION = mujoco.mjtStage.mjSTAGE_POS.value
-# Symmetric second moments xx, yy, zz, xy, xz, yz.
-_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
 class Fit(NamedTuple):
@@ -43,69 +42,58 @@ class MarkerFit:
     """The marker cost of a trial as a function of the free coordinates.
 
     Args:
-        anatomy: the body.
-        markers: (M) markers of the body, in the order of `positions`.
+        anatomy: the body; links: of its M markers with its joints.
         positions: (T, M, 3) m, world, z up; NaN where unseen.
         weights: (M,) weight of each marker.
         free: (k,) indices of the coordinates to find; the others keep `anatomy.default`, coupled
             ones follow.
 
-    Attributes: `target`, `stiffness` (T, k): adds ``1/2 stiffness (z - target)^2`` to the cost.
+    Attributes: seen (T, M); weight (T, M), zero where unseen; `target`, `stiffness` (T, k): adds
+    ``1/2 stiffness (z - target)^2`` to the cost.
     """
 
     def __init__(
-        self,
-        anatomy: Anatomy,
-        markers: tuple[BodyMarker, ...],
-        positions: Array,
-        weights: Array,
-        free: Index,
+        self, anatomy: Anatomy, links: Links, positions: Array, weights: Array, free: Index
     ) -> None:
         self.anatomy, self.free = anatomy, np.asarray(free, dtype=np.intp)
-        seen = np.isfinite(positions).all(axis=2)
-        self.seen = seen
-        self.weight = np.where(seen, weights, 0.0)
+        self._links = links.of(self.free)
+        self.seen: Mask = np.isfinite(positions).all(axis=2)
         # Around the markers' middle: products of coordinates far from the origin lose digits.
-        number = np.maximum(seen.sum(axis=1), 1)[:, None]
-        filled = np.where(seen[:, :, None], positions, 0.0)
-        self.middle = filled.sum(axis=1) / number
-        self.measured = np.ascontiguousarray(
-            np.where(seen[:, :, None], filled - self.middle[:, None], 0.0).transpose(2, 0, 1)
-        )
-        columns = np.flatnonzero(anatomy.independent)
-        self._columns = np.searchsorted(columns, self.free)
-        self._place(anatomy.mj, markers)
+        filled = np.where(self.seen[:, :, None], positions, 0.0)
+        self.middle: Array = filled.sum(axis=1) / np.maximum(self.seen.sum(axis=1), 1)[:, None]
+        filled -= self.middle[:, None]
+        filled *= self.seen[:, :, None]
+        self.measured = np.ascontiguousarray(filled.transpose(2, 0, 1))
+        self.weigh(np.where(self.seen, weights, 0.0))
         self.target = np.zeros((len(positions), len(self.free)))
         self.stiffness = np.zeros_like(self.target)
         quiet = copy.copy(anatomy.mj)
         off = mujoco.mjtDisableBit
         quiet.opt.disableflags |= off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR
-        self._batch = Batch(quiet, min(CHUNK, max(len(positions), 1)))
+        self._batch = Batch(quiet, min(CHUNK, max(len(positions), 1)), 1)
         for name in ("qpos", "xpos", "xmat", "xaxis", "xanchor"):
             self._batch.bind(name)
 
-    def _place(self, mj: mujoco.MjModel, markers: tuple[BodyMarker, ...]) -> None:
-        """Which bodies carry markers, and which joints move which markers and which joints."""
-        body = np.array([marker.body for marker in markers], dtype=np.intp)
-        self._bodies, slot = np.unique(body, return_inverse=True)
-        self._location = np.zeros((4 * len(self._bodies), len(markers)))
-        for column, marker in enumerate(markers):
-            rows = slice(4 * slot[column], 4 * slot[column] + 4)
-            self._location[rows, column] = (*marker.location, 1.0)
-        carries = np.zeros((mj.nbody, mj.nbody), dtype=bool)  # [a, b]: b is a or moves with it
-        for b in range(mj.nbody):
-            a = b
-            while a > 0:
-                carries[a, b] = True
-                a = int(mj.body_parentid[a])
-        moves = carries[mj.jnt_bodyid][:, body]
-        self._dofs = np.flatnonzero(moves.any(axis=1))
-        self.moves = np.ascontiguousarray(moves[self._dofs].T, dtype=float)
-        at = mj.jnt_bodyid[self._dofs]
-        order = np.arange(len(at))
-        above = carries[np.ix_(at, at)] & ((at[:, None] != at) | (order[:, None] <= order))
-        self._above = above * (1.0 - 0.5 * np.eye(len(at)))
-        self._hinge = (mj.jnt_type[self._dofs] == mujoco.mjtJoint.mjJNT_HINGE).astype(float)
+    def weigh(self, weight: Array) -> None:
+        """Set the markers' weights (T, M) in every frame."""
+        self.weight = weight
+        carried = self._links.carried
+        self._mass: Array = weight @ carried
+        self._pulled: Array = (self.measured * weight) @ carried
+
+    def tied(self, stiffness: Array, target: Array, retarget: Mask | None = None) -> MarkerFit:
+        """The same fit with more pull: `stiffness` (T, k) to `target` (T, k) where it is not zero.
+
+        With `retarget` (T, k) the targets are replaced there and nothing else changes.
+        """
+        other = copy.copy(self)
+        where = stiffness > 0 if retarget is None else retarget
+        total = self.stiffness + stiffness
+        pull = self.stiffness * self.target + stiffness * target
+        mixed = target if retarget is not None else pull / np.where(total > 0, total, 1.0)
+        other.target = np.where(where, mixed, self.target)
+        other.stiffness = total
+        return other
 
     def coordinates(self, z: Array) -> Array:
         """(F, n) all coordinates of the anatomy from the free ones (F, k)."""
@@ -122,20 +110,6 @@ class MarkerFit:
             out[part] += self.middle[rows[part], None]
         return out
 
-    def tied(self, stiffness: Array, target: Array, retarget: Mask | None = None) -> MarkerFit:
-        """The same fit with more pull: `stiffness` (T, k) to `target` (T, k) where it is not zero.
-
-        With `retarget` (T, k) the targets are replaced there and nothing else changes.
-        """
-        other = copy.copy(self)
-        where = stiffness > 0 if retarget is None else retarget
-        total = self.stiffness + stiffness
-        pull = self.stiffness * self.target + stiffness * target
-        mixed = target if retarget is not None else pull / np.where(total > 0, total, 1.0)
-        other.target = np.where(where, mixed, self.target)
-        other.stiffness = total
-        return other
-
     def evaluate(self, rows: Index, z: Array, second: Array) -> Fit:
         """Cost and derivatives at z (F, k) for the frames `rows` (F,) of the trial.
 
@@ -146,91 +120,103 @@ class MarkerFit:
         fit = Fit(np.empty(count), np.empty((count, k)), np.empty((count, k, k)))
         for part in _chunks(count):
             self._evaluate(rows[part], z[part], second[part], Fit(*(a[part] for a in fit)))
-        pull = self.stiffness[rows] * (z - self.target[rows])
-        fit.cost[:] += 0.5 * np.einsum("fk,fk->f", pull, z - self.target[rows])
-        fit.gradient[:] += pull
-        np.einsum("fkk->fk", fit.hessian)[:] += self.stiffness[rows]
+        stiffness = self.stiffness[rows]
+        if stiffness.any():
+            away = z - self.target[rows]
+            pull = stiffness * away
+            fit.cost[:] += 0.5 * (pull * away).sum(axis=1)
+            fit.gradient[:] += pull
+            np.einsum("fkk->fk", fit.hessian)[:] += stiffness
         return fit
 
     def _forward(self, rows: Index, q: Array) -> Array:
         """(3, F, M) the body's markers about the frames' middles; joints stay in the batch."""
-        count = len(rows)
+        count, bodies = len(rows), self._links.bodies
         self._batch.qpos[:count] = self.anatomy.expand(q).qpos
         self._batch.forward(np.arange(count), _POSITION)
-        pose = np.empty((3, count, len(self._bodies), 4))
+        pose = np.empty((3, count, len(bodies), 4))
         matrix = self._batch.xmat[:count].reshape(count, -1, 3, 3)
-        pose[..., :3] = matrix[:, self._bodies].transpose(2, 0, 1, 3)
-        offset = self._batch.xpos[:count, self._bodies] - self.middle[rows, None]
-        pose[..., 3] = offset.transpose(2, 0, 1)
-        flat = pose.reshape(3 * count, -1) @ self._location
+        pose[..., :3] = matrix[:, bodies].transpose(2, 0, 1, 3)
+        pose[..., 3] = (self._batch.xpos[:count, bodies] - self.middle[rows, None]).transpose(2, 0, 1)
+        flat: Array = pose.reshape(3 * count, -1) @ self._links.location
         return flat.reshape(3, count, -1)
 
     def _evaluate(self, rows: Index, z: Array, second: Array, out: Fit) -> None:
-        q = self.coordinates(z)
-        sums = self._subtree_sums(rows, self._forward(rows, q), out.cost)
-        count = len(rows)
-        turn, move = self._twists(rows)
-        mass, first, force = sums[0], sums[1:4], sums[10:13]
-        lever = sums[13:22].reshape(3, 3, count, -1)
-        xx, yy, zz, xy, xz, yz = sums[4:10]
-        outer = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        wrench = np.empty((6, *mass.shape))
-        wrench[:3] = (xx + yy + zz) * turn - np.einsum("ij...,j...->i...", outer, turn)
-        wrench[:3] += _cross(first, move)
-        wrench[3:] = _cross(first, -turn) + mass * move
-        pulled = np.einsum("ij...,j...->i...", lever, turn)
-        pulled -= np.einsum("ii...->...", lever) * turn
-        pulled += _cross(move, force)
-        wrench[:3] += second[:, None] * pulled
+        links, q = self._links, self.coordinates(z)
+        first, mixed, measured = self._sums(rows, self._forward(rows, q), second, out.cost)
+        mass = self._mass[rows]
+        force = first - self._pulled[:, rows]
+        turn, move = self._twists(rows, q)
+        body = links.body
+        inward = (first - second[:, None] * force)[:, :, body]
+        matrix = mixed[:, :, :, body]
+        wrench = np.empty((6, *turn.shape[1:]))
+        np.sum(matrix * turn, axis=1, out=wrench[:3])
+        wrench[:3] -= (matrix[0, 0] + matrix[1, 1] + matrix[2, 2]) * turn
+        wrench[:3] += _cross(inward, move)
+        wrench[3:] = _cross(turn, first[:, :, body]) + mass[:, body] * move
         twist = np.concatenate([turn, move])
-        upper = twist.transpose(1, 2, 0) @ wrench.transpose(1, 0, 2)
-        upper *= self._above
-        moment = np.array([lever[1, 2] - lever[2, 1], lever[2, 0] - lever[0, 2],
-                           lever[0, 1] - lever[1, 0]])
-        slope = np.einsum("ifd,ifd->fd", turn, moment) + np.einsum("ifd,ifd->fd", move, force)
-        chain = self.chain(q)
-        across = chain.transpose(0, 2, 1)
-        half = across @ (upper @ chain)
-        out.hessian[:] = half + half.transpose(0, 2, 1)
-        out.gradient[:] = (across @ slope[:, :, None])[:, :, 0]
+        half = twist.transpose(1, 2, 0) @ wrench.transpose(1, 0, 2)
+        half *= links.above
+        load = np.concatenate([_axial(measured), force])
+        slope = (twist * load[:, :, body]).sum(axis=0)
+        if links.choice is None:
+            out.gradient[:] = slope
+        else:
+            out.gradient[:] = slope @ links.choice
+            half = links.choice.T @ half @ links.choice
+        np.add(half, half.transpose(0, 2, 1), out=out.hessian)
 
-    def chain(self, q: Array) -> Array:
-        """(F, D, k) how the joints that move markers follow the free coordinates."""
-        reduction = self.anatomy.reduction(q)[:, :, self._columns]
-        return self.anatomy.jacobian(q)[:, self._dofs] @ reduction
+    def _sums(
+        self, rows: Index, x: Array, second: Array, cost: Array
+    ) -> tuple[Array, Array, Array]:
+        """Of every body's subtree: sum of w x (3, F, B); the matrix (3, 3, F, B) of the Hessian,
+        ``-w x x'`` or with the second-order term ``-w x y'``; ``sum w x y'``. Fills `cost`."""
+        weight, y = self.weight[rows], self.measured[:, rows]
+        weighed = x * weight
+        plain = not second.all()
+        right = np.empty((7 if plain else 4, *weight.shape))
+        right[0], right[1:4] = 1.0, y
+        if plain:
+            right[4:] = x
+        # Row i, column j: the sum of w x_i right_j.
+        product = weighed[:, None] * right
+        sums: Array = product.reshape(-1, weight.shape[1]) @ self._links.carried
+        sums = sums.reshape(3, len(right), len(rows), -1)
+        error = x - y
+        cost[:] = 0.5 * np.einsum("ifm,ifm,fm->f", error, error, weight)
+        first, measured = sums[:, 0], sums[:, 1:4]
+        if not plain:
+            return first, -measured, measured
+        blend = second[:, None]
+        return first, (blend - 1.0) * sums[:, 4:] - blend * measured, measured
 
-    def _subtree_sums(self, rows: Index, x: Array, cost: Array) -> Array:
-        """(22, F, D) of every joint's markers: sums of w, w x, w x x', w e and w x e'.
+    def _twists(self, rows: Index, q: Array) -> tuple[Array, Array]:
+        """Angular velocity, and velocity of the point at the frame's middle, (3, F, G) each, that a
+        unit speed of the coordinate gives through each group of joints."""
+        count, links = len(rows), self._links
+        axis = self._batch.xaxis[:count, links.joint].transpose(2, 0, 1)
+        axis = axis * links.slope(self.anatomy, q)
+        anchor = self._batch.xanchor[:count, links.joint] - self.middle[rows, None]
+        turn = axis * links.hinge
+        move = _cross(anchor.transpose(2, 0, 1), turn)
+        move += axis - turn
+        if links.group is None:
+            return turn, move
+        return turn @ links.group, move @ links.group
 
-        e is the residual x - y. Fills `cost`.
-        """
-        weight = self.weight[rows]
-        error = x - self.measured[:, rows]
-        product = np.empty((22, *weight.shape))
-        product[0] = weight
-        np.multiply(x, weight, out=product[1:4])
-        for row, (i, j) in enumerate(_PAIRS, start=4):
-            np.multiply(product[1 + i], x[j], out=product[row])
-        np.multiply(error, weight, out=product[10:13])
-        np.multiply(x[:, None], product[None, 10:13], out=product[13:22].reshape(3, 3, *x.shape[1:]))
-        cost[:] = 0.5 * np.einsum("ifm,ifm->f", product[10:13], error)
-        sums = product.reshape(-1, weight.shape[1]) @ self.moves
-        return sums.reshape(22, len(rows), -1)
 
-    def _twists(self, rows: Index) -> tuple[Array, Array]:
-        """Angular velocity and velocity of the point at the middle, (3, F, D), per joint speed."""
-        count = len(rows)
-        axis = np.ascontiguousarray(self._batch.xaxis[:count, self._dofs].transpose(2, 0, 1))
-        anchor = self._batch.xanchor[:count, self._dofs] - self.middle[rows, None]
-        turn = axis * self._hinge
-        return turn, _cross(anchor.transpose(2, 0, 1), turn) + axis * (1.0 - self._hinge)
+def _axial(matrix: Array) -> Array:
+    """(3, ...) ``sum w x × (x - y)`` from ``sum w x y'`` (3, 3, ...)."""
+    return np.stack(
+        [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]
+    )
 
 
 def _cross(a: Array, b: Array) -> Array:
     """Cross product of component-first arrays (3, ...)."""
-    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    for i in range(3):
-        j, k = (i + 1) % 3, (i + 2) % 3
+    out = np.empty(a.shape)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         np.multiply(a[j], b[k], out=out[i])
         out[i] -= a[k] * b[j]
     return out

@@ -61,12 +61,15 @@ def judge(
     q: ArrayLike,
     torque: ArrayLike,
     external: Sequence[Contact] = (),
+    *,
+    meaningful: NDArray[np.bool_] | None = None,
 ) -> Verdict:
     """Judge the residuals of an inverse dynamics result.
 
     Args:
         time: (T,) s; q: (T, n) coordinates; torque: (T, n) from `generalized_forces`.
         external: as given to it.
+        meaningful: (T,) frames to judge; found from the forces when None.
 
     Returns:
         verdict; `figures` holds ``force_rms``, ``force_peak`` N, ``moment_rms``, ``moment_peak``
@@ -87,9 +90,8 @@ def judge(
     loads = [checked_contact(anatomy.mj, Contact(*load), len(position)) for load in external]
     ground = np.sum([force for _, force, _, _ in loads], axis=0) + np.zeros((len(position), 3))
     force, moment, center = _root_wrench(anatomy, position, tau)
-    meaningful = ~_missing(force[:, 2], anatomy.body_weight)
-    if not loads:
-        meaningful[:] = False
+    if meaningful is None:
+        meaningful = ~_missing(force[:, 2], anatomy.body_weight) & bool(loads)
     floor = _floor(external)
     figures: dict[str, Any] = {
         "frames": len(position),
@@ -182,7 +184,8 @@ def _notes(figures: dict[str, Any], anatomy: Anatomy) -> tuple[str, ...]:
         notes.append(
             f"residuals mean nothing at {spans} s: the measured vertical force is more than "
             f"{100 * SHORT:g} % of body weight below what the movement needs, as when a foot "
-            "stands beside the plates; moments and loads of that leg are wrong there too"
+            "stands beside the plates (moments and loads of that leg are then wrong too) or at the "
+            "ends of a filtered trial"
         )
     for name, limit in (("force", FORCE_LIMIT_PERCENT), ("moment", MOMENT_LIMIT_PERCENT)):
         value = figures.get(f"{name}_rms_percent", 0.0)

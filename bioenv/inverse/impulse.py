@@ -48,14 +48,14 @@ def implied_mass(
     first, last, strides = _whole_strides(vertical, first, last)
     window = slice(first, last + 1)
     span = float(time[last] - time[first])
-    if span < _SHORTEST:
+    if span < _SHORTEST or len(time) < 3:
         return {}
     impulse = sum(float(trapezoid(force[window], time[window])) for force in vertical)
-    speed = np.gradient(height, time)
+    speed = np.gradient(height, time, edge_order=2)
     needed = weight * span + mass * float(speed[last] - speed[first])
     return {
-        "mass_implied": mass * impulse / needed,
-        "weight_carried": impulse / needed,
+        "mass_implied": float(mass * impulse / needed),
+        "weight_carried": float(impulse / needed),
         "weight_window": [float(time[first]), float(time[last])],
         "weight_strides": strides,
     }

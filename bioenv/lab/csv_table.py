@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError
+from bioenv.lab import sto
 from bioenv.lab.finding import Finding
 from bioenv.lab.sto import Table
 from bioenv.lab.text import check_clock, numbers, read_lines
@@ -42,6 +43,11 @@ def read(path: str | Path, *, in_degrees: bool = False, rate: float | None = Non
     return Table(
         ("time", *names[1:]), values, in_degrees, header, str(path), _findings(path, names)
     )
+
+
+def read_table(path: str | Path) -> Table:
+    """A table with time in its first column: OpenSim's (.mot, .sto) or a plain one."""
+    return sto.read(path) if Path(path).suffix.lower() in (".mot", ".sto") else read(path)
 
 
 def columns(path: str | Path) -> tuple[tuple[str, ...], Array, tuple[str, ...]]:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError
-from bioenv.lab import sto
 from bioenv.lab.axes import OPENSIM, to_world
+from bioenv.lab.csv_table import read_table
 from bioenv.lab.finding import Finding
 from bioenv.lab.sto import Table
 from bioenv.lab.text import read_bytes
@@ -130,7 +130,7 @@ def forces_of(
     """The forces of a table file, by an ExternalLoads file where one is given, else by guess."""
     if external_loads is not None:
         return read_external_loads(external_loads, path)
-    return guess_external_loads(sto.read(path))
+    return guess_external_loads(read_table(path))
 
 
 def _loads(path: str | Path) -> ElementTree.Element:
@@ -151,7 +151,7 @@ def _table(path: str | Path, named: str, data: str | Path | Table | None) -> Tab
     if isinstance(data, Table):
         return data
     if data is not None:
-        return sto.read(data)
+        return read_table(data)
     if not named or named.lower() == "unassigned":
         raise BioenvError(f"'{path}' names no <datafile>; give the table of forces as data=")
     file = Path(path).parent / named.replace("\\", "/")
@@ -160,7 +160,7 @@ def _table(path: str | Path, named: str, data: str | Path | Table | None) -> Tab
             f"'{path}' names the table '{named[:200]}', which is not in {file.parent}; give the "
             "table of forces as data="
         )
-    return sto.read(file)
+    return read_table(file)
 
 
 def _force(

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioenv.errors import BioenvError, unknown
 from bioenv.inverse.kinematics_smooth import smoothed
+from bioenv.inverse.kinematics_swaps import swapped
 from bioenv.inverse.kinematics_trial import Found, solve_trial
 from bioenv.inverse.marker_fit import MarkerFit
 from bioenv.inverse.marker_links import Links
@@ -38,7 +39,8 @@ class MarkerKinematics:
             follows its neighbours in time (`estimated`, (T, n)); "unseen" without any marker;
             "unconverged".
         iterations: (T,); seconds: taken by all.
-        unused: names only the data have; missing: names only the body has.
+        unused: names only the data have; missing: names only the body has; swapped: pairs of names
+            whose exchange makes most of the error vanish.
         notes: in words, what was left out or looks wrong.
     """
 
@@ -56,6 +58,7 @@ class MarkerKinematics:
     seconds: float
     unused: tuple[str, ...]
     missing: tuple[str, ...]
+    swapped: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
     @property
@@ -81,7 +84,7 @@ class MarkerKinematics:
 
     def report(self) -> MarkerReport:
         """Marker errors, judged by OpenSim's guide."""
-        return report(self.marker_names, self.marker_error, self.fitted, self.markers)
+        return report(self.marker_names, self.marker_error, self.swapped)
 
 
 def inverse_kinematics(
@@ -126,6 +129,7 @@ def inverse_kinematics(
     if not len(free):
         raise BioenvError(f"no coordinate of {anatomy.name!r} moves any of the markers used")
     fit = MarkerFit(anatomy, links, measured, match.weights, free)
+    _check_size(anatomy, fit)
     fit.target[:] = pulls[1][:, free]
     fit.stiffness[:] = pulls[0][free] * fit.weight.sum(axis=1, keepdims=True)
     bounds = np.tile([-np.inf, np.inf], (len(free), 1))
@@ -135,8 +139,12 @@ def inverse_kinematics(
     found = solve_trial(fit, bounds, links.moved[:, free])
     if smooth is not None:
         found = smoothed(fit, found, bounds, when, smooth)
+    names_of = [marker.name for marker in match.markers]
+    odd = swapped(fit, links, match.weights, measured, found.z, bounds)
+    pairs = tuple((names_of[i], names_of[j]) for i, j in odd)
     notes += _notes(anatomy, match, fit, found, bounds)
-    return _result(anatomy, when, match, measured, fit, found, notes, begin)
+    notes += [f"markers {a} and {b} look swapped: exchange their names" for a, b in pairs]
+    return _result(anatomy, when, match, measured, fit, found, pairs, notes, begin)
 
 
 def _result(
@@ -146,6 +154,7 @@ def _result(
     measured: Array,
     fit: MarkerFit,
     found: Found,
+    pairs: tuple[tuple[str, str], ...],
     notes: list[str],
     begin: float,
 ) -> MarkerKinematics:
@@ -155,12 +164,10 @@ def _result(
     error = np.sqrt(np.einsum("tmi,tmi->tm", difference, difference))
     estimated = np.zeros((len(when), len(anatomy.coordinates)), dtype=bool)
     estimated[:, fit.free] = found.lacking
-    status = np.where(found.lacking.any(axis=1), "estimated", "solved")
+    status = np.where(found.lacking.any(axis=1), "estimated", "solved").astype("<U11")
     status[~fit.seen.any(axis=1)] = "unseen"
     status[~found.converged] = "unconverged"
     names = tuple(marker.name for marker in match.markers)
-    swapped = report(names, error, fitted, measured).swapped
-    notes += [f"markers {a} and {b} look swapped: exchange their names" for a, b in swapped]
     return MarkerKinematics(
         anatomy.coordinates,
         when,
@@ -176,6 +183,7 @@ def _result(
         clock.perf_counter() - begin,
         match.unused,
         match.missing,
+        pairs,
         tuple(notes),
     )
 
@@ -198,20 +206,35 @@ def _checked(time: ArrayLike, names: Sequence[str], positions: ArrayLike) -> tup
 
 def _seen_at_all(match: Matching, data: Array) -> tuple[Matching, list[str]]:
     """Without the markers that are never seen."""
-    seen = np.isfinite(data[:, match.columns]).all(axis=2).any(axis=0)
-    never = [marker.name for marker, there in zip(match.markers, seen, strict=True) if not there]
+    kept = np.flatnonzero(np.isfinite(data[:, match.columns]).all(axis=2).any(axis=0))
+    never = [marker.name for i, marker in enumerate(match.markers) if i not in kept]
     if len(never) == len(match.markers):
         raise BioenvError(
             f"none of the markers {', '.join(never)} is seen in any frame: all positions are NaN"
         )
-    kept = np.flatnonzero(seen)
-    if len(never) == 0:
+    if not never:
         return match, []
     return match._replace(
         markers=tuple(match.markers[i] for i in kept),
         columns=match.columns[kept],
         weights=match.weights[kept],
     ), [f"never seen and left out: {', '.join(never)}"]
+
+
+def _check_size(anatomy: Anatomy, fit: MarkerFit) -> None:
+    """Refuse markers that are spread ten times wider or narrower than the body's: wrong units."""
+    body = np.broadcast_to(anatomy.default[fit.free], fit.target.shape)
+    there = np.where(fit.seen[:, :, None], fit.measured.transpose(1, 2, 0), np.nan)
+    full = np.flatnonzero(fit.seen.sum(axis=1) == fit.seen.sum(axis=1).max())[:1]
+    own = np.where(fit.seen[full, :, None], fit.positions(full, body[full]), np.nan)
+    if fit.seen[full[0]].sum() < 3:
+        return
+    ratio = np.nanstd(there[full], axis=1).max() / max(np.nanstd(own, axis=1).max(), 1e-9)
+    if not 0.1 < ratio < 10.0:
+        raise BioenvError(
+            f"the measured markers are spread {ratio:.3g} times as far as those of "
+            f"{anatomy.name!r}: positions must be in meters (a TRC file may be in millimeters)"
+        )
 
 
 def _pulls(
@@ -251,9 +274,7 @@ def _notes(
     held[fit.free] = False
     names = np.array(anatomy.coordinates)
     if held.any():
-        notes.append(
-            f"no marker moves with {', '.join(names[held])}: left at the model's default"
-        )
+        notes.append(f"no marker moves with {', '.join(names[held])}: left at the model's default")
     for k, count in enumerate(found.lacking.sum(axis=0)):
         if count:
             frames = "every frame" if count == len(found.z) else f"{count} of {len(found.z)} frames"

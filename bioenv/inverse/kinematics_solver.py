@@ -17,7 +17,7 @@ from bioenv.inverse.marker_fit import Fit, MarkerFit
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-REACH = 0.7  # rad or m: the longest step of any variable in one iteration
+REACH = 0.7  # rad: the longest step of any angle in one iteration
 NEWTON_BELOW = 0.2  # steps shorter than this use the exact Hessian
 STALLED = 1e6  # damping at which no descent is left within rounding
 
@@ -63,7 +63,7 @@ def minimize(
     active = np.arange(count)
     for _ in range(iterations):
         here = Fit(*(a[active] for a in fits))
-        step, downhill = _step(here, z[active], bounds, damp[active, None] * weight)
+        step, downhill = _step(here, z[active], bounds, damp[active, None] * weight, fit.angles)
         new = np.clip(z[active] + step, lower, upper)
         length = np.abs(new - z[active]).max(axis=1)
         ready = (length < tolerance) & (damp[active] <= 1e-3) & downhill
@@ -105,7 +105,9 @@ def _held(fits: Fit, z: Array, bounds: Array) -> NDArray[np.bool_]:
     return ((z <= lower) & (fits.gradient > 0)) | ((z >= upper) & (fits.gradient < 0))
 
 
-def _step(fits: Fit, z: Array, bounds: Array, damp: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _step(
+    fits: Fit, z: Array, bounds: Array, damp: Array, angles: NDArray[np.bool_]
+) -> tuple[Array, NDArray[np.bool_]]:
     """The damped Newton step (F, k) of the variables not held, and whether it goes downhill."""
     hessian = fits.hessian.copy()
     diagonal = np.einsum("fkk->fk", hessian)
@@ -120,6 +122,6 @@ def _step(fits: Fit, z: Array, bounds: Array, damp: Array) -> tuple[Array, NDArr
             slope = np.where(held, 0.0, slope)
     step = np.linalg.solve(hessian, -slope[:, :, None])[:, :, 0]
     downhill = np.einsum("fk,fk->f", step, slope) <= 0.0
-    longest = np.abs(step).max(axis=1, keepdims=True)
+    longest = np.abs(step[:, angles]).max(axis=1, keepdims=True, initial=0.0)
     step *= np.minimum(1.0, REACH / np.maximum(longest, 1e-300))
     return step, downhill

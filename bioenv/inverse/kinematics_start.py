@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 STRIDE = 8  # every so many frames one is solved without knowing its neighbours
 LOST = 0.06  # m; a rigid fit of the first body's markers that is worse has the wrong heading
 JUMP = 1.0  # rad between neighbours of the coarse pass: their angles are of another branch
-# A frame whose mean square error exceeds so many times its neighbour's and 5 mm is tried from there.
+# A frame whose mean square error exceeds its neighbour's so many times and 5 mm starts from there.
 WORSE, SPREAD = 2.0, 0.005
 ROUGH, COARSE = 5e-2, 1e-2  # rad, m: steps at which the rigid fit and the coarse pass end
 
@@ -52,12 +52,11 @@ def _place_root(
     rigid.weigh(weight)
     rigid.stiffness = np.zeros_like(fit.stiffness)
     pinned = np.where(root[:, None], bounds, z[:1].T)
-    # The middle of the markers is where the body is, whatever its heading.
     found = minimize(rigid, rows, z, pinned, damping=1e-2, iterations=15, tolerance=ROUGH)
     z[:], cost = found.z, found.cost
     total = np.maximum(weight[rows].sum(axis=1), 1e-12)
     limit = 0.5 * total * np.where(own, LOST, 4 * LOST) ** 2
-    turns = np.flatnonzero(fit.anatomy.rotational[fit.free][root])
+    turns = np.flatnonzero(fit.angles[root])
     angles = itertools.product((0.0, np.pi, np.pi / 2, -np.pi / 2), repeat=len(turns))
     for angle in sorted(angles, key=np.count_nonzero)[1:]:
         lost = np.flatnonzero(cost > limit)
@@ -65,7 +64,9 @@ def _place_root(
             break
         start = np.tile(fit.anatomy.default[fit.free], (len(lost), 1))
         start[:, np.flatnonzero(root)[turns]] = angle
-        again = minimize(rigid, rows[lost], start, pinned, damping=1e-2, iterations=15, tolerance=ROUGH)
+        again = minimize(
+            rigid, rows[lost], start, pinned, damping=1e-2, iterations=15, tolerance=ROUGH
+        )
         better = again.cost < cost[lost]
         z[lost[better]], cost[lost[better]] = again.z[better], again.cost[better]
 
@@ -149,7 +150,7 @@ def unwrap(z: Array, angles: Mask, default: Array) -> Array:
 
 
 def interpolate(rows: Index, z: Array, count: int, good: Mask) -> Array:
-    """(count, k) values at every frame from those at `rows` where good (F, k); NaN if there are none.
+    """(count, k) values at every frame from those at `rows` where good (F, k), NaN without any.
 
     Beyond the outermost good frame the value stays.
     """

@@ -37,7 +37,7 @@ def solve_trial(fit: MarkerFit, bounds: Array, moved: Mask) -> Found:
     """All frames of `fit` within bounds (k, 2). moved: (M, k), see `Links`."""
     count = len(fit.seen)
     default = fit.anatomy.default[fit.free]
-    angles = fit.anatomy.rotational[fit.free] & ~np.isfinite(bounds).any(axis=1)
+    angles = fit.angles & ~np.isfinite(bounds).any(axis=1)
     rows = representatives(fit.seen)
     first = coarse(fit, rows, bounds, moved, angles)
     knots = unwrap(first.z, angles, default)

@@ -27,6 +27,8 @@ Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 CHUNK = 192  # frames per pass: the arrays of one pass stay in the cache
+# One pass takes well below a millisecond: waiting for a second thread costs more than it saves.
+THREADS = 1
 _POSITION = mujoco.mjtStage.mjSTAGE_POS.value
 
 
@@ -48,14 +50,15 @@ class MarkerFit:
         free: (k,) indices of the coordinates to find; the others keep `anatomy.default`, coupled
             ones follow.
 
-    Attributes: seen (T, M); weight (T, M), zero where unseen; `target`, `stiffness` (T, k): adds
-    ``1/2 stiffness (z - target)^2`` to the cost.
+    Attributes: angles (k,) bool; seen (T, M); weight (T, M), zero where unseen; target, stiffness
+    (T, k): add ``1/2 stiffness (z - target)^2`` to the cost.
     """
 
     def __init__(
         self, anatomy: Anatomy, links: Links, positions: Array, weights: Array, free: Index
     ) -> None:
         self.anatomy, self.free = anatomy, np.asarray(free, dtype=np.intp)
+        self.angles: Mask = anatomy.rotational[self.free]
         self._links = links.of(self.free)
         self.seen: Mask = np.isfinite(positions).all(axis=2)
         # Around the markers' middle: products of coordinates far from the origin lose digits.
@@ -70,7 +73,9 @@ class MarkerFit:
         quiet = copy.copy(anatomy.mj)
         off = mujoco.mjtDisableBit
         quiet.opt.disableflags |= off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR
-        self._batch = Batch(quiet, min(CHUNK, max(len(positions), 1)), 1)
+        # The mass matrix is not read here; this keeps MuJoCo from warning that it is singular.
+        quiet.dof_armature[:] = 1.0
+        self._batch = Batch(quiet, min(CHUNK, max(len(positions), 1)), THREADS)
         for name in ("qpos", "xpos", "xmat", "xaxis", "xanchor"):
             self._batch.bind(name)
 
@@ -137,7 +142,9 @@ class MarkerFit:
         pose = np.empty((3, count, len(bodies), 4))
         matrix = self._batch.xmat[:count].reshape(count, -1, 3, 3)
         pose[..., :3] = matrix[:, bodies].transpose(2, 0, 1, 3)
-        pose[..., 3] = (self._batch.xpos[:count, bodies] - self.middle[rows, None]).transpose(2, 0, 1)
+        pose[..., 3] = (self._batch.xpos[:count, bodies] - self.middle[rows, None]).transpose(
+            2, 0, 1
+        )
         flat: Array = pose.reshape(3 * count, -1) @ self._links.location
         return flat.reshape(3, count, -1)
 

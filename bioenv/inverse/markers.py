@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from bioenv.models.anatomy import Anatomy, BodyMarker
 Array = NDArray[np.float64]
 
 RMS_LIMIT, MAX_LIMIT = 0.02, 0.04  # m; OpenSim's guide for inverse kinematics of walking
-SWAP_GAIN = 0.5  # two names look swapped when exchanging them leaves less than this of the error
 
 
 class Matching(NamedTuple):
@@ -125,49 +123,23 @@ class MarkerReport:
         return "\n".join(lines)
 
 
-def report(names: Sequence[str], error: Array, residual: Array, measured: Array) -> MarkerReport:
-    """Report of a fit.
-
-    Args:
-        error: (T, M) m, NaN where unseen; residual: (T, M, 3) fitted minus measured, zero where
-            unseen; measured: (T, M, 3), NaN where unseen.
-    """
-    if not np.isfinite(error).any():
+def report(
+    names: Sequence[str], error: Array, swapped: Sequence[tuple[str, str]] = ()
+) -> MarkerReport:
+    """Report of a fit with errors (T, M) m, NaN where a marker was not seen."""
+    seen = np.isfinite(error)
+    if not seen.any():
         raise BioenvError("no marker was seen in any frame: there is no error to report")
-    filled = np.where(np.isfinite(error), error, 0.0)
-    seen = np.maximum(np.isfinite(error).sum(axis=0), 1)
-    rms, top = np.sqrt((filled**2).sum(axis=0) / seen), filled.max(axis=0)
+    filled = np.where(seen, error, 0.0)
+    rms = np.sqrt((filled**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
     frame, marker = np.unravel_index(int(np.argmax(filled)), filled.shape)
     return MarkerReport(
-        float(np.sqrt((filled**2).sum() / np.isfinite(error).sum())),
+        float(np.sqrt((filled**2).sum() / seen.sum())),
         float(filled.max()),
-        {name: (float(r), float(t)) for name, r, t in zip(names, rms, top, strict=True)},
+        {n: (float(r), float(t)) for n, r, t in zip(names, rms, filled.max(axis=0), strict=True)},
         (names[int(marker)], int(frame), float(filled.max())),
-        _swapped(names, residual, measured, rms),
+        tuple(swapped),
     )
-
-
-def _swapped(
-    names: Sequence[str], residual: Array, measured: Array, rms: Array
-) -> tuple[tuple[str, str], ...]:
-    """Pairs whose error falls to less than half when their names are exchanged.
-
-    Only markers that fit worse than OpenSim's limit are tried, over at most 50 frames.
-    """
-    bad = np.flatnonzero(rms > MAX_LIMIT)
-    some = np.unique(np.linspace(0, len(measured) - 1, 50).astype(int))
-    found = []
-    for i, j in itertools.combinations(bad, 2):
-        both = some[np.isfinite(measured[np.ix_(some, [i, j])]).all(axis=(1, 2))]
-        if not len(both):
-            continue
-        y, x = measured[np.ix_(both, [i, j])], measured[np.ix_(both, [i, j])]
-        x = x + residual[np.ix_(both, [i, j])]
-        as_named = np.linalg.norm(x - y, axis=2).mean()
-        exchanged = np.linalg.norm(x - y[:, ::-1], axis=2).mean()
-        if exchanged < SWAP_GAIN * as_named:
-            found.append((names[i], names[j]))
-    return tuple(found)
 
 
 def read_marker_weights(path: str | Path) -> IkTasks:

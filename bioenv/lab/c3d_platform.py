@@ -51,8 +51,7 @@ def plates_of(raw: Raw) -> tuple[list[Plate], list[Finding]]:
                 f"'{raw.path}' FORCE_PLATFORM:CHANNEL of plate {i + 1} is {(mine + 1).tolist()}; "
                 f"expected {CHANNELS[kinds[i]]} of the {raw.analog.shape[1]} channels"
             )
-        # The surface lies above the transducer, z points down: some programs write the opposite.
-        origin = origins[i] * raw.metres * (-1.0 if origins[i][2] > 0 else 1.0)
+        origin = _origin(origins[i] * raw.metres, kinds[i])
         plate = Plate(
             kinds[i], mine, corners[i] * raw.metres, origin, _calibration(raw, i, kinds[i])
         )
@@ -64,6 +63,16 @@ def plates_of(raw: Raw) -> tuple[list[Plate], list[Finding]]:
             ) from error
         found.append(plate)
     return found, notes
+
+
+def _origin(vector: Array, kind: int) -> Array:
+    """From a plate's transducers up to its surface, where z points down: z is negative.
+
+    Some programs write the opposite. Type 3 has half distances between sensors for x and y.
+    """
+    if kind == 3:
+        return np.array([*np.abs(vector[:2]), -abs(vector[2])])
+    return -vector if vector[2] > 0 else vector
 
 
 def _needed(raw: Raw, name: str, count: int, each: int) -> Array:

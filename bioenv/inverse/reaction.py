@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioenv.errors import BioenvError, unknown
 from bioenv.inverse.dynamics import Contact
 from bioenv.inverse.frames import rows
-from bioenv.inverse.newton import checked_state, cross, needs
+from bioenv.inverse.newton import Needs, checked_state, cross, needs
 from bioenv.inverse.simbody import drifts
 from bioenv.models.anatomy import Anatomy, ReportedJoint
 
@@ -89,32 +89,33 @@ def joint_reaction(
     child = np.array([joint.child for joint in chosen], dtype=np.intp)
     center = np.array([joint.center for joint in chosen]).reshape(-1, 3)
     axes = _axes_bodies(chosen, frame)
-    pull = None
+    pull = np.zeros((count, len(chosen), 6))
     if muscle_force is not None:
         force = rows(muscle_force, len(anatomy.muscles), "muscle_force", count)
         pull = _below(mj, anatomy.muscle_wrench(position, force))[:, child]
 
-    out = JointReaction(
-        tuple(joint.name for joint in chosen), *np.empty((3, count, len(chosen), 3))
-    )
+    out = np.empty((3, count, len(chosen), 3))
     sense = 1.0 if on == "child" else -1.0
     added = drifts(anatomy, position, np.asarray(qd, dtype=float)) if like_opensim else []
-    fields = ("xpos", "xmat")
-    for part, carried, _, origin, extra in needs(mj, state, external, fields, added):
-        place = extra["xpos"]
-        rotation = extra["xmat"].reshape(len(place), mj.nbody, 3, 3)
+    for found in needs(mj, state, external, ("xpos", "xmat"), added):
+        part, place = found.frames, found.extra["xpos"]
+        rotation = found.extra["xmat"].reshape(len(place), mj.nbody, 3, 3)
         at = place[:, child] + np.einsum("tjkl,jl->tjk", rotation[:, child], center)
-        force = carried[:, child, 3:].copy()
-        moment = carried[:, child, :3] - cross(at - origin[:, child], force)
-        if pull is not None:
-            force -= pull[part, :, :3]
-            moment -= pull[part, :, 3:] - cross(at, pull[part, :, :3])
-        turn = rotation[:, axes]
-        for target, vector in zip(
-            out[1:], (sense * force, sense * moment, at - place[:, axes]), strict=True
-        ):
-            target[part] = np.einsum("tjkl,tjk->tjl", turn, vector)
-    return out
+        force, moment = _at_joints(found, child, at, pull[part])
+        vectors = np.stack([sense * force, sense * moment, at - place[:, axes]])
+        out[:, part] = np.einsum("tjkl,stjk->stjl", rotation[:, axes], vectors)
+    return JointReaction(tuple(joint.name for joint in chosen), *out)
+
+
+def _at_joints(
+    found: Needs, child: NDArray[np.intp], at: Array, pull: Array
+) -> tuple[Array, Array]:
+    """Force and moment about the points `at` (n, j, 3) on the children, world, less the muscles."""
+    carried = found.carried[:, child]
+    force = carried[..., 3:] - pull[..., :3]
+    moment = carried[..., :3] - cross(at - found.origin[:, child], carried[..., 3:])
+    moment -= pull[..., 3:] - cross(at, pull[..., :3])
+    return force, moment
 
 
 def _chosen(anatomy: Anatomy, joints: Sequence[str] | None) -> list[ReportedJoint]:

@@ -68,8 +68,10 @@ def body_wrenches(mj: mujoco.MjModel, pieces: Pieces) -> Array:
     at_point[..., 3:] = np.cross(pieces.point, at_point[..., :3])
     slot = (np.arange(count)[:, None] * mj.nbody + pieces.body).ravel()
     flat, size = at_point.reshape(-1, 6), count * mj.nbody
-    columns = [np.bincount(slot, weights=flat[:, k], minlength=size) for k in range(6)]
-    return np.stack(columns, axis=1).reshape(count, mj.nbody, 6)
+    out = np.empty((size, 6))
+    for k in range(6):
+        out[:, k] = np.bincount(slot, weights=flat[:, k], minlength=size)
+    return out.reshape(count, mj.nbody, 6)
 
 
 def _point_bodies(mj: mujoco.MjModel, owner: NDArray[np.intp]) -> NDArray[np.intp]:

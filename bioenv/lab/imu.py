@@ -63,8 +63,8 @@ def orientation(
     The gyroscope is integrated; seen from that frame the measured acceleration is gravity plus
     what averages out over strides, so its slow part says where up is, and the frame is tilted back
     by the least rotation (the inclination correction of Laidig and Seel 2023, Information Fusion
-    91:187, here with a zero-lag filter since the whole trial is known). Least sure, by a degree or a
-    few, at the ends of a trial that is cut in mid-stride.
+    91:187, here with a zero-lag filter since the whole trial is known). Least sure, by a few
+    degrees, at the ends of a trial that is cut in mid-stride.
 
     Args:
         gyroscope: (T, 3) rad/s. accelerometer: (T, 3) m/s^2 with gravity. No NaN.

@@ -4,5 +4,6 @@ SharingProblem ──static_optimization / dynamic_optimization / emg_informed /
 """
 
 from bioenv.inverse.muscles.problem import Sharing, SharingProblem, Status
+from bioenv.inverse.muscles.static import static_optimization
 
-__all__ = ["Sharing", "SharingProblem", "Status"]
+__all__ = ["Sharing", "SharingProblem", "Status", "static_optimization"]

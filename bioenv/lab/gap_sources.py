@@ -96,19 +96,19 @@ def low_rank(known: Array, marker: int, gap: slice) -> Array | None:
     frames with all of them, exist.
     """
     seen = is_seen(known)
-    helpers = np.flatnonzero(seen[gap].all(axis=0))
-    taught = seen[:, helpers].all(axis=1) & seen[:, marker]
-    if len(helpers) < 3 or taught.sum() < _FEWEST:
+    guides = np.flatnonzero(seen[gap].all(axis=0))
+    taught = seen[:, guides].all(axis=1) & seen[:, marker]
+    if len(guides) < 3 or taught.sum() < _FEWEST:
         return None
-    # Positions relative to the helpers' mean: where the person is in the room teaches nothing.
-    center = known[:, helpers].mean(axis=1)
-    others = known[taught][:, helpers] - center[taught][:, None]
+    # Positions relative to the guides' mean: where the person is in the room teaches nothing.
+    center = known[:, guides].mean(axis=1)
+    others = known[taught][:, guides] - center[taught][:, None]
     own = known[taught, marker] - center[taught]
     apart = np.linalg.norm(others - own[:, None], axis=2).mean(axis=0)
     weight = np.repeat(np.maximum(np.exp(-(apart**2) / (2 * _NEARNESS**2)), 1e-4), 3)
     mean = others.mean(axis=0)
     lesson = (others - mean).reshape(len(others), -1) * weight
-    asked = (known[gap][:, helpers] - center[gap][:, None] - mean).reshape(-1, weight.size) * weight
+    asked = (known[gap][:, guides] - center[gap][:, None] - mean).reshape(-1, weight.size) * weight
     square = lesson.T @ lesson + _NOISE**2 * len(lesson) * np.eye(weight.size)
     slope = np.linalg.solve(square, lesson.T @ (own - own.mean(axis=0)))
     guess: Array = asked @ slope + own.mean(axis=0) + center[gap]

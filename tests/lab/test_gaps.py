@@ -53,7 +53,7 @@ def test_long_gap_of_a_rigid_body_is_filled_exactly():
     truth = rigid_plate(np.random.default_rng(1))
     holed = truth.copy()
     holed[100:220, 2] = np.nan
-    holed[150:160, 4] = np.nan  # a helper is lost as well for a while
+    holed[150:160, 4] = np.nan  # a neighbour is lost as well for a while
     holed[0:20, 0] = np.nan  # an end of the trial: placed by the others, not extrapolated
     filled = fill(TIME, holed, spline_s=0.05)
     np.testing.assert_allclose(filled.positions, truth, atol=1e-9)

@@ -112,7 +112,7 @@ def guess_external_loads(table: Table) -> tuple[ExternalForce, ...]:
     for base in bases:
         name = base[:-1].strip("_")
         side = _side(name)
-        pair = len(bases) == 2 and {b[:2] == "1_" for b in bases} == {True, False}
+        pair = len(bases) == 2 and sorted(_number(b) for b in bases) == ["", "1"]
         likely = side or (("l" if base.startswith("1_") else "r") if pair else None)
         torque = next((t for t in _torques(base) if t + "y" in table.labels), "")
         values = {
@@ -214,6 +214,10 @@ def _torques(base: str) -> tuple[str, ...]:
     """Names the torque may have beside a force called `base` ("1_ground_force_v")."""
     stems = [base[:-1].replace("force", word) for word in ("torque", "moment") if "force" in base]
     return tuple(stem + end for stem in stems for end in ("", "m"))
+
+
+def _number(base: str) -> str:
+    return base[: len(base) - len(base.lstrip("0123456789"))]
 
 
 def _side(name: str) -> str | None:

@@ -13,7 +13,6 @@ from bioenv.lab.c3d_plates import Plate, wrench
 from bioenv.lab.events import Event
 from bioenv.lab.trial import Emg, ForcePlate, Markers, Trial
 
-
 CORNERS = np.array([[0.4, 0.9, 0], [0.4, 0.3, 0], [0.0, 0.3, 0], [0.0, 0.9, 0]]) * 1000
 ORDERS = {84: "<", 85: "<", 86: ">"}
 

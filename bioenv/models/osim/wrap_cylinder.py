@@ -32,7 +32,7 @@ from bioenv.models.osim.wrap_surface import (
 _LINE = 1e-5  # OpenSim's LINE_EPSILON: planes flatter than this do not cut a line
 _REACH = 10.0  # m that a tangent point may slide along the cylinder
 _STEP = 0.002  # m, OpenSim's spacing of points on the surface
-_STRAIGHT = np.radians(0.1)  # largest kink where line and spiral meet
+_STRAIGHT = np.tan(np.radians(0.1))  # largest kink where line and spiral meet
 _SLIDES = 100
 
 
@@ -67,7 +67,13 @@ def wrap_cylinder(start: Array, end: Array, surface: Surfaces) -> Wrapped:
     low, high = _slide(p, q, near, far, chosen, part.radius)
     beyond = (np.abs(low) > 0.5 * part.length) & (np.abs(high) > 0.5 * part.length)
     angle = _angle(chosen, part.radius)
-    _straighten(p, q, chosen, angle, low, high, part, np.flatnonzero(part.adjust & ~beyond))
+    at = np.flatnonzero(part.adjust & ~beyond)
+    if len(at):
+        some = chosen.first[:, at], chosen.second[:, at]
+        heights = low[at], high[at]
+        low[at], high[at] = _straighten(
+            p[:, at], q[:, at], some, angle[at], heights, part.radius[at]
+        )
     out.code[pairs[beyond]] = NONE
     keep = np.flatnonzero(~beyond)
     pairs = pairs[keep]
@@ -195,53 +201,57 @@ def _angle(chosen: _Choice, radius: Array) -> Array:
 def _straighten(
     p: Array,
     q: Array,
-    chosen: _Choice,
+    circles: tuple[Array, Array],
     angle: Array,
-    low: Array,
-    high: Array,
-    surface: Surfaces,
-    pairs: NDArray[np.intp],
-) -> None:
-    """Slide the tangent points of `pairs` along z, in place, until no kink exceeds 0.1 degrees.
+    heights: tuple[Array, Array],
+    radius: Array,
+) -> tuple[Array, Array]:
+    """Heights of the tangent points, slid along z until no kink exceeds 0.1 degrees.
 
     As in OpenSim each step looks at the first point of the spiral, 2 mm on, and overshoots by half.
     """
+    reach = (np.hypot(*(c - end[:2])) for c, end in zip(circles, (p, q), strict=True))
+    out = np.stack(heights)
+    pairs = np.arange(len(angle))
+    # One row per number, first both ends' heights: a step needs no more than these.
+    live = np.stack([*heights, p[2], q[2], *reach, radius, angle])
     for _ in range(_SLIDES):
-        if not len(pairs):
-            return
-        a, b = chosen.first[:, pairs], chosen.second[:, pairs]
-        za, zb, theta = low[pairs], high[pairs], angle[pairs]
-        pieces = np.maximum(np.hypot(surface.radius[pairs] * theta, zb - za) // _STEP, 1.0)
-        turn = np.where(a[0] * b[1] - a[1] * b[0] > 0.0, 1.0, -1.0)
-        turn = np.where(chosen.long[pairs], -turn, turn) * theta / pieces
-        rise = (zb - za) / pieces
-        new_a, moved_a = _slid(p[:, pairs], a, za, _turned(a, turn), za + rise)
-        new_b, moved_b = _slid(q[:, pairs], b, zb, _turned(b, -turn), zb - rise)
-        several = pieces >= 2.0
-        low[pairs] = np.where(several & moved_a, new_a, za)
-        high[pairs] = np.where(several & moved_b, new_b, zb)
-        pairs = pairs[several & (moved_a | moved_b)]
+        step = _steps(live)
+        moved = (step[0] != 0.0) | (step[1] != 0.0)
+        count = np.count_nonzero(moved)
+        live[:2] += step
+        if count < 0.7 * len(moved):
+            # What is straight stays where it is: drop it now and then.
+            out[:, pairs] = live[:2]
+            kept = np.flatnonzero(moved)
+            live, pairs = live.take(kept, axis=1), pairs[kept]
+        if not count:
+            break
+    out[:, pairs] = live[:2]
+    return out[0], out[1]
 
 
-def _turned(circle: Array, angle: Array) -> Array:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.stack([c * circle[0] - s * circle[1], s * circle[0] + c * circle[1]])
-
-
-def _slid(
-    end: Array, circle: Array, z: Array, spiral: Array, spiral_z: Array
-) -> tuple[Array, Bools]:
-    """New height of a tangent point, and whether its kink calls for one."""
-    out = np.stack([circle[0] - end[0], circle[1] - end[1]])
-    on = spiral - circle
-    lead = _slope(out, z - end[2])
-    follow = _slope(on, spiral_z - z)
-    line = spiral - end[:2]
-    share = _dot(out, line) / _dot(line, line)
-    wanted = end[2] + share * (spiral_z - end[2])
-    return z + 1.5 * (wanted - z), np.abs(lead - follow) > _STRAIGHT
-
-
-def _slope(flat: Array, rise: Array) -> Array:
-    """Angle (K,) between a direction and z."""
-    return np.asarray(np.arctan2(np.hypot(flat[0], flat[1]), rise))
+def _steps(live: Array) -> Array:
+    """(2, K) how far the tangent points of both ends slide next, 0 where the path is straight."""
+    height, climb, reach = live[1] - live[0], live[:2] - live[2:4], live[4:6]
+    radius, angle = live[6], live[7]
+    pieces = np.floor(np.sqrt((radius * angle) ** 2 + height**2) / _STEP)
+    several = pieces >= 2.0
+    pieces = np.maximum(pieces, 1.0)
+    # The spiral's next point: its chord from the tangent point, and twice its way ahead.
+    sine = np.sin(0.5 * angle / pieces)
+    chord = 2.0 * radius * sine
+    ahead = chord * np.sqrt(1.0 - sine**2) * reach
+    line = reach**2 + ahead
+    # Where the line from the path's point to the spiral's next point passes the tangent point.
+    share = line / (line + ahead + chord**2)
+    rise = height / pieces
+    step = np.empty_like(climb)
+    for end in (0, 1):
+        up = climb[end]
+        bend = reach[end] * rise - chord * up
+        kinked = ~(np.abs(bend) <= _STRAIGHT * (reach[end] * chord + up * rise))
+        np.multiply(1.5 * (share[end] * (up + rise) - up), kinked & several, out=step[end])
+        # The spiral now starts where its first end has moved to, with its old rise.
+        rise = step[0] - rise
+    return step

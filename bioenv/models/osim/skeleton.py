@@ -49,13 +49,16 @@ class Skeleton(NamedTuple):
 def build(description: Description, ground: Array = UPRIGHT) -> Skeleton:
     """The tree of a model. `ground` (3, 3) turns the file's ground into the world's axes.
 
-    Every body of the file, and the ground, is a MuJoCo body of the same name with the same frame.
+    Every body of the file is a MuJoCo body of the same name with the same frame. The ground is one
+    too, unless its axes are the world's: then it is the world.
     """
     spec = mujoco.MjSpec()
     spec.modelname = description.name
     spec.compiler.degree = False
     spec.option.gravity = ground @ description.gravity
-    bodies = {GROUND: spec.worldbody.add_body(name=GROUND, quat=quaternion(ground))}
+    turned = not np.array_equal(ground, np.eye(3))
+    world = spec.worldbody
+    bodies = {GROUND: world.add_body(name=GROUND, quat=quaternion(ground)) if turned else world}
     at_rest = {GROUND: np.eye(3)}  # rotation of each body in the ground, all joints at zero
     mass = {body.name: body for body in description.bodies}
     names = _Names(description)
@@ -73,7 +76,8 @@ def build(description: Description, ground: Array = UPRIGHT) -> Skeleton:
         if moments is not None:
             impossible[joint.child] = moments
         for motion in chain.motions():
-            drive, sign = names.drive(joint, motion, at_rest[joint.child] @ motion.axis)
+            in_world = ground @ at_rest[joint.child] @ motion.axis
+            drive, sign = names.drive(joint, motion, in_world)
             body.add_joint(
                 name=drive.joint,
                 type=mujoco.mjtJoint.mjJNT_SLIDE if motion.slides else mujoco.mjtJoint.mjJNT_HINGE,
@@ -165,7 +169,7 @@ class _Names:
         self._taken: set[str] = set()
         self._reserved = {standard_name(c.name)[0] for c in description.coordinates}
 
-    def drive(self, joint: Joint, motion: _Motion, axis_in_ground: Array) -> tuple[Drive, float]:
+    def drive(self, joint: Joint, motion: _Motion, axis_in_world: Array) -> tuple[Drive, float]:
         """The drive of a moving axis, and the factor on the axis direction."""
         coordinate, function = motion.source.coordinate, motion.source.function
         assert coordinate is not None
@@ -174,8 +178,8 @@ class _Names:
         assert isinstance(function, Linear)
         name, sign = standard_name(coordinate)
         if coordinate.startswith("knee_angle"):
-            # Turning about z, to the right, extends the knee: bioenv's flexion is positive.
-            sign = -1.0 if function.gradient * axis_in_ground[2] > 0.0 else 1.0
+            # Turning about an axis to the right extends the knee: bioenv's flexion is positive.
+            sign = -1.0 if function.gradient * axis_in_world[1] < 0.0 else 1.0
         self._taken.add(name)
         return Drive(name, coordinate, Linear(sign), True), sign * function.gradient
 

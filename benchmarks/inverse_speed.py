@@ -89,9 +89,7 @@ def muscle_forces(anatomy: osim.OsimAnatomy, at: np.ndarray, raw: np.ndarray) ->
     def work() -> None:
         geometry = anatomy.muscle_geometry(q, qd)
         capacity = anatomy.muscle_capacity(geometry)
-        static_optimization(
-            sharing_problem(anatomy, smooth.time, q, torque, geometry, capacity)
-        )
+        static_optimization(sharing_problem(anatomy, smooth.time, q, torque, geometry, capacity))
 
     return 1000 * best_seconds(work) / len(at)
 

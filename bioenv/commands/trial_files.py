@@ -69,7 +69,7 @@ def read_markers(file: str) -> Markers:
 
 def read_weights(file: str) -> Mapping[str, float]:
     """Marker weights of an OpenSim task set."""
-    return read_marker_weights(file).weights
+    return read_marker_weights(file).markers
 
 
 def read_measured(

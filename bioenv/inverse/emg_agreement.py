@@ -2,8 +2,8 @@
 
 EMG leads force: the calcium that an excitation releases builds up and is pumped back with time
 constants of some tens of milliseconds. Before it is compared, an envelope therefore passes the
-model's own activation dynamics (Zajac FE 1989, Crit Rev Biomed Eng 17:359; time constants of
-Thelen DG 2003, J Biomech Eng 125:70: 15 ms up, 50 ms down), and nothing else is shifted.
+activation dynamics (Zajac FE 1989, Crit Rev Biomed Eng 17:359; time constants of De Groote F et al.
+2016, Ann Biomed Eng 44:2922: 15 ms up, 60 ms down), and nothing else is shifted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bioenv.lab.electrodes import Electrode
 Array = NDArray[np.float64]
 
 ACTIVATION_TIME = 0.015  # s
-DEACTIVATION_TIME = 0.050  # s
+DEACTIVATION_TIME = 0.060  # s
 ON_SHARE = 0.25  # of the range between the 5th and 95th percentile, the usual single threshold
 
 

@@ -51,7 +51,11 @@ def write(analysis: Analysis, directory: str | Path) -> list[Path]:
 
 def residual_report(analysis: Analysis) -> dict[str, Any]:
     """JSON-able: residuals, marker errors, missing torque, agreement with EMG, notes, timing."""
-    report: dict[str, Any] = {"made_by": "bioenv", "trial": analysis.name, "model": analysis.anatomy.name}
+    report: dict[str, Any] = {
+        "made_by": "bioenv",
+        "trial": analysis.name,
+        "model": analysis.anatomy.name,
+    }
     error = analysis.kinematics.marker_error
     if error is not None:
         report["markers"] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time as clock
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from bioenv.inverse.analysis import (
     Stage,
 )
 from bioenv.inverse.dynamics import Contact
+from bioenv.inverse.electromyography import Heard, hear
 from bioenv.inverse.emg_agreement import agreement
 from bioenv.inverse.generalized import generalized_forces
 from bioenv.inverse.ground import ground_contacts
@@ -35,10 +36,10 @@ from bioenv.inverse.kinematics import inverse_kinematics
 from bioenv.inverse.measured import Measured
 from bioenv.inverse.muscles.methods import share
 from bioenv.inverse.muscles.problem import Status
-from bioenv.inverse.muscles.wellposed import wellposedness
+from bioenv.inverse.muscles.wellposed import WellPosedness, wellposedness
 from bioenv.inverse.reaction import joint_reaction
+from bioenv.inverse.residual_reduction import reduce_residuals
 from bioenv.inverse.sharing_task import sharing_problem
-from bioenv.lab.electrodes import match
 from bioenv.lab.opensim_filter import opensim_coordinates
 from bioenv.models.anatomy import Anatomy
 
@@ -47,8 +48,8 @@ Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, its number and how many there are."""
 
 STAGES = (
-    "inverse kinematics", "filter", "inverse dynamics", "muscle geometry", "muscle forces",
-    "well-posedness", "joint loads",
+    "inverse kinematics", "filter", "inverse dynamics", "residual reduction", "muscle geometry",
+    "muscle forces", "well-posedness", "joint loads",
 )  # fmt: skip
 
 
@@ -92,13 +93,16 @@ def analyse(
     found = Analysis(measured.name, anatomy, settings, kinematics)
     found, more = _torques(found, measured, watch)
     notes += more
+    heard = None
+    if measured.emg is not None:
+        heard = hear(measured.emg, anatomy.muscles, settings.emg_side)
+        notes += heard.notes
     if anatomy.muscles:
-        found, more = _muscle_forces(found, measured, watch)
+        found, more = _muscle_forces(found, heard, watch)
         notes += more
     found = _loads(found, watch)
-    if measured.emg is not None:
-        found, more = _electrodes(found, measured)
-        notes += more
+    if heard is not None:
+        found = _with_agreement(found, heard)
     return replace(
         found, stages=tuple(watch.stages), notes=(*measured.notes, *dict.fromkeys(notes))
     )
@@ -179,14 +183,41 @@ def _torques(found: Analysis, measured: Measured, watch: _Watch) -> tuple[Analys
     contacts, notes = ground_contacts(anatomy, moved.q, moved.time, measured.plates)
     if not contacts:
         return found, [*notes, "no plate could be given to a foot: no moments were computed"]
+    external = _external(contacts)
     torque = watch.run(
         "inverse dynamics",
         len(moved.time),
-        lambda: generalized_forces(anatomy, moved.q, moved.qd, moved.qdd, _external(contacts)),
+        lambda: generalized_forces(anatomy, moved.q, moved.qd, moved.qdd, external),
     )
     found = replace(found, contacts=contacts, torque=torque)
-    verdict = judge(anatomy, moved.time, moved.q, torque, _external(contacts))
-    return replace(found, residuals=verdict.figures), [*notes, *verdict.notes]
+    if found.settings.reduce_residuals:
+        found, said = _reduced(found, external, watch)
+        notes = (*notes, *said)
+    assert found.torque is not None
+    now = found.kinematics
+    verdict = judge(found.anatomy, now.time, now.q, found.torque, external)
+    return replace(found, residuals={**found.residuals, **verdict.figures}), [
+        *notes,
+        *verdict.notes,
+    ]
+
+
+def _reduced(found: Analysis, external: list[Contact], watch: _Watch) -> tuple[Analysis, list[str]]:
+    """The same trial with mass distribution and motion adjusted a little, as asked for."""
+    moved = found.kinematics
+    result = watch.run(
+        "residual reduction",
+        len(moved.time),
+        lambda: reduce_residuals(found.anatomy, moved.time, moved.q, moved.qd, moved.qdd, external),
+    )
+    adjusted = replace(moved, q=result.q, qd=result.qd, qdd=result.qdd)
+    return replace(
+        found,
+        anatomy=result.anatomy,
+        kinematics=adjusted,
+        torque=result.torque,
+        residuals={"reduction": result.changes},
+    ), list(result.notes)
 
 
 def _external(contacts: tuple[GroundContact, ...]) -> list[Contact]:
@@ -194,7 +225,7 @@ def _external(contacts: tuple[GroundContact, ...]) -> list[Contact]:
 
 
 def _muscle_forces(
-    found: Analysis, measured: Measured, watch: _Watch
+    found: Analysis, heard: Heard | None, watch: _Watch
 ) -> tuple[Analysis, list[str]]:
     anatomy, moved, frames = found.anatomy, found.kinematics, len(found.time)
 
@@ -209,10 +240,11 @@ def _muscle_forces(
     problem = sharing_problem(
         anatomy, moved.time, moved.q, found.torque, geometry, capacity, found.settings
     )
-    sharing = watch.run(
-        "muscle forces", frames, lambda: share(problem, found.settings, _envelopes(measured))
+    signals = () if heard is None else (heard.at(moved.time), heard.electrodes)
+    sharing = watch.run("muscle forces", frames, lambda: share(problem, found.settings, *signals))
+    report: WellPosedness = watch.run(
+        "well-posedness", frames, lambda: wellposedness(problem, sharing)
     )
-    report = watch.run("well-posedness", frames, lambda: wellposedness(problem, sharing))
     notes = [line.strip() for line in report.summary().splitlines()]
     unsolved = int(np.sum(sharing.status == Status.UNSOLVED))
     if unsolved:
@@ -241,30 +273,13 @@ def _loads(found: Analysis, watch: _Watch) -> Analysis:
     return replace(found, loads=Loads(reaction.joints, columns, *reaction[1:]))
 
 
-def _envelopes(measured: Measured) -> tuple[Array, Mapping[str, Array]] | None:
-    """EMG envelopes by channel on their own clock; raw signals are processed first."""
-    if measured.emg is None:
-        return None
-    emg = measured.emg
-    if emg.envelope:
-        return emg.time, dict(zip(emg.names, emg.values.T, strict=True))
-    from bioenv.lab.emg import envelope
-
-    values = envelope(emg.values, emg.rate)
-    return emg.time, dict(zip(emg.names, values.T, strict=True))
-
-
-def _electrodes(found: Analysis, measured: Measured) -> tuple[Analysis, list[str]]:
-    envelopes = _envelopes(measured)
-    assert envelopes is not None
-    time, channels = envelopes
-    electrodes, other = match(channels, found.anatomy.muscles, found.settings.emg_side)
-    notes = [f"EMG channels that fit no muscle: {', '.join(other)}"] if other else []
-    found = replace(found, emg_time=time, emg={e.channel: channels[e.channel] for e in electrodes})
-    if found.sharing is None or not electrodes:
-        return found, notes
+def _with_agreement(found: Analysis, heard: Heard) -> Analysis:
+    """How far the activations agree with the electrodes."""
+    found = replace(found, emg_time=heard.time, emg=heard.envelopes)
+    if found.sharing is None or not heard.electrodes:
+        return found
     figures = agreement(
         found.time, found.sharing.activation, found.anatomy.muscles,
-        found.anatomy.max_isometric_force, time, found.emg, electrodes,
+        found.anatomy.max_isometric_force, heard.time, heard.envelopes, heard.electrodes,
     )  # fmt: skip
-    return replace(found, agreement=figures), notes
+    return replace(found, agreement=figures)

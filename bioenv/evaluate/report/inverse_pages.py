@@ -7,6 +7,8 @@ holds whole strides; over time otherwise.
 from __future__ import annotations
 
 import io
+import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,29 +95,35 @@ def _movement_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Arr
 
 
 def _muscle_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Array]) -> Figure:
-    figure, rows = _page(analysis, "2 · Muscles, joint loads, residuals", 5, 4)
-    panels = [axes for row in rows[:3] for axes in row]
-    for axes, draw in zip(panels, _activations(analysis, motion, strides), strict=False):
+    drawings = _activations(analysis, motion, strides)
+    muscle_rows = -(-len(drawings) // 4)
+    figure, rows = _page(
+        analysis, "2 · Muscles, joint loads, residuals", muscle_rows + 2, 4, bottom=0.17
+    )
+    panels = [axes for row in rows[:muscle_rows] for axes in row]
+    for axes, draw in zip(panels, drawings, strict=False):
         draw(axes)
-    for axes in panels:
-        if not axes.lines and not axes.texts:
-            axes.set_axis_off()
-    for axes, joint in zip(rows[3], ("hip", "knee", "patellofemoral", "ankle"), strict=True):
+    for axes in panels[len(drawings) :]:
+        axes.set_axis_off()
+    for axes, joint in zip(rows[-2], ("hip", "knee", "patellofemoral", "ankle"), strict=True):
         load = contact_force(motion, joint, 1 / analysis.anatomy.body_weight)
         draw_panel(axes, Panel(f"{joint.capitalize()} contact", "BW", load), motion, strides)
-    _residual_panels(rows[4], analysis)
+    _residual_panels(rows[-1], analysis)
+    figure.text(0.09, 0.12, _words(analysis), va="top", size=6, color=SOFT, linespacing=1.4)
     _legend(figure, emg=bool(analysis.agreement))
     return figure
 
 
-def _page(analysis: Analysis, title: str, rows: int, columns: int) -> tuple[Figure, Any]:
+def _page(
+    analysis: Analysis, title: str, rows: int, columns: int, bottom: float = 0.07
+) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=A4)
     top = 0.86
     axes = figure.subplots(
         rows, columns, squeeze=False,
-        gridspec_kw={"left": 0.09, "right": 0.97, "top": top, "bottom": 0.07,
+        gridspec_kw={"left": 0.09, "right": 0.97, "top": top, "bottom": bottom,
                      "hspace": 0.62, "wspace": 0.36},
     )  # fmt: skip
     figure.text(0.09, 0.965, analysis.name, size=14, weight="bold", color=INK)
@@ -146,7 +154,7 @@ def _activations(
         return [lambda axes: say(axes, "no muscle forces")]
     muscles, values = analysis.problem.muscles, analysis.sharing.activation
     if analysis.agreement:
-        pairs = [(one.electrode, f", r = {one.correlation:.2f}") for one in analysis.agreement]
+        pairs = [(one.electrode, f"r = {one.correlation:.2f}") for one in analysis.agreement]
     else:
         pairs = [(one, "") for one in match(MAIN_MUSCLES, muscles, "r")[0]]
 
@@ -160,10 +168,11 @@ def _activations(
                 if columns:
                     weight = analysis.problem.max_isometric_force[columns]  # type: ignore[union-attr]
                     series[side] = values[:, columns] @ (weight / weight.sum())
-            title = electrode.site.replace("_", " ").capitalize() + note
+            title = electrode.site.replace("_", " ").capitalize()
             draw_panel(axes, Panel(title, "", series), motion, strides)
-            axes.title.set_fontsize(7.5)
+            axes.title.set_fontsize(7)
             if note:
+                axes.text(0.98, 0.97, note, transform=axes.transAxes, ha="right", va="top", size=7)
                 _measured(axes, analysis, electrode, motion, strides)
 
         return draw
@@ -193,7 +202,7 @@ def _measured(
 
 
 def _residual_panels(row: Sequence[Axes], analysis: Analysis) -> None:
-    force, moment, width, words = row
+    force, moment, width, gains = row
     anatomy, root = analysis.anatomy, analysis.residuals
     if analysis.torque is None:
         for axes in (force, moment):
@@ -214,33 +223,45 @@ def _residual_panels(row: Sequence[Axes], analysis: Analysis) -> None:
             axes.set_ylabel(unit)
             axes.set_xlabel("time, s")
     _widths(width, analysis.well_posed)
-    _words(words, analysis)
+    _stability(gains, analysis.well_posed)
 
 
 def _widths(axes: Axes, report: Mapping[str, Any]) -> None:
-    """How far each muscle's force is from being determined: the widest dozen."""
+    """How far the torques leave each muscle's activation open: the best determined ones."""
     by_muscle = report.get("uniqueness", {}).get("muscles", {}) if report else {}
-    widths = {name: figures["mean_width"] for name, figures in by_muscle.items()}
-    axes.set_title("Feasible activation range", fontsize=7.5)
-    if not widths:
+    axes.set_title("Narrowest feasible ranges", fontsize=7.5)
+    if not by_muscle:
         say(axes, "not computed")
         return
-    top = sorted(widths.items(), key=lambda item: -item[1])[:10]
-    axes.barh([name for name, _ in top][::-1], [value for _, value in top][::-1], color=COLOURS[2])
+    widths = sorted((figures["mean_width"], name) for name, figures in by_muscle.items())[:8]
+    axes.barh([name for _, name in widths][::-1], [w for w, _ in widths][::-1], color=COLOURS[2])
     axes.tick_params(axis="y", labelsize=5.5)
     axes.set_xlim(0, 1)
+    axes.set_xlabel("of activation, mean")
 
 
-def _words(axes: Axes, analysis: Analysis) -> None:
-    """The worst that is to be said, and how fast it went."""
-    import textwrap
+def _stability(axes: Axes, report: Mapping[str, Any]) -> None:
+    """What an error of 1 N·m in a torque does to the muscle forces: the most sensitive ones."""
+    by_muscle = report.get("stability", {}).get("muscles", {}) if report else {}
+    axes.set_title("Largest noise gains", fontsize=7.5)
+    if not by_muscle:
+        say(axes, "not computed")
+        return
+    gains = sorted(((f["rms_gain"], name) for name, f in by_muscle.items()), reverse=True)[:8]
+    axes.barh([name for _, name in gains][::-1], [g for g, _ in gains][::-1], color=COLOURS[3])
+    axes.tick_params(axis="y", labelsize=5.5)
+    axes.set_xlabel("N per N·m, RMS")
 
-    axes.set_axis_off()
-    lines = [f"{stage.name}: {stage.rate:,.0f} frames/s" for stage in analysis.stages]
-    for note in analysis.notes[:6]:
-        lines += textwrap.wrap(f"· {note}", 34)
-    axes.text(-0.15, 1.05, "\n".join(lines[:24]), va="top", size=5.5, color=SOFT,
-              transform=axes.transAxes)  # fmt: skip
+
+def _words(analysis: Analysis) -> str:
+    """How fast it went, and what a reader must know."""
+    speeds = ", ".join(f"{s.name} {s.rate:,.0f}" for s in analysis.stages)
+    notes = [re.sub(r"/\S*/(?=\S)", "", note) for note in analysis.notes]
+    lines = textwrap.wrap(f"Frames per second: {speeds}.", 150)
+    for note in notes:
+        lines += textwrap.wrap(f"· {note}", 150)
+    more = len(lines) - 13
+    return "\n".join(lines[:13] + ([f"… {more} more lines in residuals.json"] if more > 0 else []))
 
 
 def _legend(figure: Figure, emg: bool = False) -> None:

@@ -1,0 +1,48 @@
+"""EMG of a trial as an inverse analysis uses it: envelopes, and the muscles each one hears."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.lab.electrodes import Electrode, match
+from bioenv.lab.emg import envelope
+from bioenv.lab.trial import Emg
+
+Array = NDArray[np.float64]
+
+
+class Heard(NamedTuple):
+    """Envelopes (E,) by channel on their own clock (E,) s, of the electrodes above muscles of the
+    model; notes: what was left out."""
+
+    time: Array
+    envelopes: Mapping[str, Array]
+    electrodes: tuple[Electrode, ...]
+    notes: tuple[str, ...]
+
+    def at(self, time: Array) -> dict[str, Array]:
+        """Envelopes at other instants (T,) s; the first and last value hold outside."""
+        return {
+            name: np.interp(time, self.time[ok], values[ok])
+            for name, values in self.envelopes.items()
+            for ok in [np.isfinite(values)]
+        }
+
+
+def hear(emg: Emg, muscles: Sequence[str], side: str | None) -> Heard:
+    """Envelopes of the channels that lie above muscles of the model; raw ones are processed first.
+
+    side: leg of channels whose name says none.
+    """
+    values = emg.values if emg.envelope else envelope(emg.values, emg.rate)
+    electrodes, other = match(emg.names, muscles, side)
+    kept = {e.channel: values[:, emg.names.index(e.channel)] for e in electrodes}
+    notes = []
+    if other:
+        hint = "" if electrodes or side else "; does --emg-side say the leg?"
+        notes.append(f"EMG channels that fit no muscle: {', '.join(other)}{hint}")
+    return Heard(emg.time, kept, electrodes, tuple(notes))

@@ -78,11 +78,8 @@ def detect(
     if up is None:
         up, sure = _tallest(positions)
         if not sure:
-            found.append(
-                Finding(
-                    "axes", where, f"the vertical axis is a guess ({up}); give axes= to be sure"
-                )
-            )
+            message = f"the vertical axis is a guess ({up}); give axes= to be sure"
+            found.append(Finding("axes", where, message))
     way = _travel(positions)
     facing = _facing(names, positions)
     flat = np.ones(3)
@@ -90,9 +87,8 @@ def detect(
     way, facing = way * flat, facing * flat
     moved = float(np.linalg.norm(way))
     if moved > WALKED and way @ facing < -0.5 * moved * np.linalg.norm(facing) < 0.0:
-        found.append(
-            Finding("axes", where, "the person walks backward: forward is where the toes point")
-        )
+        message = "the person walks backward: forward is where the toes point"
+        found.append(Finding("axes", where, message))
         forward = _nearest(facing)
     elif moved > WALKED:
         forward = _nearest(way)
@@ -100,13 +96,9 @@ def detect(
         forward = _nearest(facing)
     else:
         forward = "xyz"[("xyz".index(up[-1]) + 1) % 3]
-        found.append(
-            Finding(
-                "axes", where,
-                f"nobody walks and no toe or pelvis markers show where forward is: {forward} was "
-                "taken; give axes= to be sure",
-            )
-        )  # fmt: skip
+        message = "nobody walks and no toe or pelvis markers show where forward is"
+        message += f": {forward} was taken; give axes= to be sure"
+        found.append(Finding("axes", where, message))
     return Direction((forward, _cross(up, forward), up), tuple(found))
 
 

@@ -22,7 +22,6 @@ MAGIC = 0x50
 ORDERS = {84: "<", 85: "<", 86: ">"}  # Intel, DEC, MIPS
 _WIDTHS = {-1: 1, 1: 1, 2: 2, 4: 4}
 MOST_FRAMES = 10_000_000
-MOST_VALUES = 500_000_000  # of all points and channels: 4 GB of doubles
 
 
 @dataclass(frozen=True)
@@ -74,24 +73,8 @@ class Layout:
 
 def check(path: str | Path, content: bytes) -> Layout:
     """The layout of a C3D file. Raises BioenvError naming the file and the field that is wrong."""
-    if len(content) < 2 * BLOCK or content[1] != MAGIC:
-        raise BioenvError(
-            f"'{path}' is not a C3D file: expected at least {2 * BLOCK} bytes and the mark 0x50 in "
-            f"byte 2, got {len(content)} bytes and 0x{content[1] if len(content) > 1 else 0:02x}"
-        )
-    section = (content[0] - 1) * BLOCK
-    if content[0] < 2 or section + BLOCK > len(content):
-        raise _wrong(path, "header byte 1", f"parameters in block {content[0]}", len(content))
-    blocks, processor = content[section + 2], content[section + 3]
-    if processor not in ORDERS:
-        raise BioenvError(
-            f"'{path}' parameter section: processor type {processor}, expected 84 (Intel), 85 "
-            "(DEC) or 86 (MIPS): the parameter section is damaged or at another place"
-        )
+    section, end, processor = _section(path, content)
     order = ORDERS[processor]
-    end = section + blocks * BLOCK
-    if blocks < 1 or end > len(content):
-        raise _wrong(path, "parameter section", f"{blocks} blocks of parameters", len(content))
     records = _Records(path, content, section + 4, end, processor)
     parameters = records.read()
     points, measured, first, last = struct.unpack(f"{order}4H", content[2:10])
@@ -109,26 +92,45 @@ def check(path: str | Path, content: bytes) -> Layout:
     channels = measured // per_frame if per_frame else 0
     _check_used(path, parameters, points, channels)
     frames = _frames(path, parameters, first, last)
-    values = 4 * points + measured
-    if frames * values > MOST_VALUES:
-        raise BioenvError(f"'{path}' header: {frames} frames of {values} values are too many")
-    needed = frames * values * (2 if scale > 0 else 4)
-    held = len(content) - (start - 1) * BLOCK
     if start < 2 or (start - 1) * BLOCK < end:
         raise BioenvError(
             f"'{path}' header: data in block {start}, which lies in the parameter section"
         )
+    needed = frames * (4 * points + measured) * (2 if scale > 0 else 4)
+    held = len(content) - (start - 1) * BLOCK
     if needed > held:
         raise BioenvError(
             f"'{path}' is cut short or its header is wrong: {frames} frames with {points} points "
             f"and {measured} analog values need {needed:,} bytes after block {start}, the file "
             f"holds {max(held, 0):,}"
         )
+    unread = sum(map(bool, content[records.at : end]))
     return Layout(
         points, channels, per_frame, frames, max(first - 1, 0), rate, (start - 1) * BLOCK,
-        max(scale, 0.0), processor, parameters,
-        sum(map(bool, content[records.at : end])),
+        max(scale, 0.0), processor, parameters, unread,
     )  # fmt: skip
+
+
+def _section(path: str | Path, content: bytes) -> tuple[int, int, int]:
+    """First byte and end of the parameter section, and the processor type."""
+    if len(content) < 2 * BLOCK or content[1] != MAGIC:
+        raise BioenvError(
+            f"'{path}' is not a C3D file: expected at least {2 * BLOCK} bytes and the mark 0x50 in "
+            f"byte 2, got {len(content)} bytes and 0x{content[1] if len(content) > 1 else 0:02x}"
+        )
+    section = (content[0] - 1) * BLOCK
+    if content[0] < 2 or section + BLOCK > len(content):
+        raise _wrong(path, "header byte 1", f"parameters in block {content[0]}", len(content))
+    blocks, processor = content[section + 2], content[section + 3]
+    if processor not in ORDERS:
+        raise BioenvError(
+            f"'{path}' parameter section: processor type {processor}, expected 84 (Intel), 85 "
+            "(DEC) or 86 (MIPS): the parameter section is damaged or at another place"
+        )
+    end = section + blocks * BLOCK
+    if blocks < 1 or end > len(content):
+        raise _wrong(path, "parameter section", f"{blocks} blocks of parameters", len(content))
+    return section, end, processor
 
 
 def decode(content: bytes, code: str, processor: int) -> NDArray[np.float64]:

@@ -40,7 +40,19 @@ def write(path: str | Path, trial: Trial) -> Path:
         )
     file = ezc3d.c3d()
     _write_points(file, markers)
-    labels, units, blocks, corners = [], [], [], []
+    _write_devices(file, trial, markers)
+    for event in trial.events:
+        minutes, seconds = divmod(event.time, 60.0)
+        file.add_event([minutes, seconds], _SIDES[event.side], event.name.title())
+    file["header"]["points"]["first_frame"] = first
+    return _save(file, Path(path))
+
+
+def _write_devices(file: Any, trial: Trial, markers: Markers) -> None:
+    """Force plates and EMG as analog channels."""
+    labels: list[str] = []
+    units: list[str] = []
+    blocks, corners = [], []
     ratio = _ratio(trial)
     for number, plate in enumerate(trial.forces, 1):
         signals, where = _plate(plate)
@@ -57,11 +69,6 @@ def write(path: str | Path, trial: Trial) -> Path:
         _write_analog(file, np.hstack(blocks), labels, units, markers.rate * ratio)
     if corners:
         _write_platforms(file, corners)
-    for event in trial.events:
-        minutes, seconds = divmod(event.time, 60.0)
-        file.add_event([minutes, seconds], _SIDES[event.side], event.name.title())
-    file["header"]["points"]["first_frame"] = first
-    return _save(file, Path(path))
 
 
 def _write_points(file: Any, markers: Markers) -> None:

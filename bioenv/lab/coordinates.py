@@ -83,18 +83,14 @@ def coordinates(
             values[:, i] = factor * table.column(held[name])
     missing = tuple(name for name in names if name not in held)
     findings = check_units(table, [name for name, turn in zip(names, turns, strict=True) if turn])
+    where = table.path or "coordinates"
     if missing:
-        findings += (
-            Finding(
-                "missing_column", table.path or "coordinates",
-                f"no column for {', '.join(missing)}: the model's default was taken",
-            ),
-        )  # fmt: skip
+        message = f"no column for {', '.join(missing)}: the model's default was taken"
+        findings += (Finding("missing_column", where, message),)
     gone = [n for n, column in zip(names, values.T, strict=True) if np.isnan(column).any()]
     if gone:
-        lost = ", ".join(gone)
-        message = f"values are missing (NaN) in {lost}"
-        findings += (Finding("gap", table.path or "coordinates", message, "error"),)
+        message = f"values are missing (NaN) in {', '.join(gone)}"
+        findings += (Finding("gap", where, message, "error"),)
     return Coordinates(table.time, tuple(names), values, missing, findings)
 
 

@@ -14,7 +14,6 @@ from bioenv.lab.axes import OPENSIM
 from bioenv.lab.csv_table import read_table
 from bioenv.lab.external_loads import forces_of, guess_external_loads, read_external_loads
 from bioenv.lab.finding import Finding
-from bioenv.lab.sto import Table
 from bioenv.lab.trial import Emg, ForcePlate, Trial, rate_of
 
 TABLES = (".mot", ".sto", ".csv", ".txt")
@@ -46,19 +45,9 @@ def read_trial(
 
     Every device keeps its own clock. Raises BioenvError naming the file, line or field.
     """
-    kind = suffix(path, KINDS)
-    if kind == ".c3d":
-        trial = c3d.read(path, axes=axes)
-    elif kind == ".trc":
-        markers = trc.read(path, axes=axes or OPENSIM)
-        trial = Trial(Path(path).stem, markers, findings=markers.findings)
-    elif kind == ".anc":
-        recorded = anc.emg(path)
-        trial = Trial(Path(path).stem, emg=recorded, findings=recorded.findings)
-    else:
-        trial = _from_table(path, read_table(path))
+    trial = _main(path, axes)
     if forces is not None or external_loads is not None:
-        plates, notes = read_forces(forces, external_loads)
+        plates, notes = read_forces(forces, external_loads, axes=axes)
         trial = replace(trial, forces=plates, findings=(*trial.findings, *notes))
     if coordinates is not None:
         table = read_table(coordinates)
@@ -70,11 +59,17 @@ def read_trial(
 
 
 def read_forces(
-    path: str | Path | None, external_loads: str | Path | None = None
+    path: str | Path | None,
+    external_loads: str | Path | None = None,
+    *,
+    axes: Sequence[str] | None = None,
 ) -> tuple[tuple[ForcePlate, ...], tuple[Finding, ...]]:
-    """Force plates of a .c3d or of a table, as an ExternalLoads file or the columns' names say."""
+    """Force plates of a .c3d or of a table, as an ExternalLoads file or the columns' names say.
+
+    axes: of a .c3d file, see `read_trial`; tables have OpenSim's.
+    """
     if path is not None and suffix(path, (".c3d", *TABLES)) == ".c3d":
-        trial = c3d.read(path)
+        trial = c3d.read(path, axes=axes)
         if not trial.forces:
             raise BioenvError(f"'{path}' holds no force plates")
         return trial.forces, trial.findings
@@ -116,9 +111,19 @@ def suffix(path: str | Path, known: Sequence[str]) -> str:
     return kind
 
 
-def _from_table(path: str | Path, table: Table) -> Trial:
-    """A trial of ground forces when a column is one, otherwise of joint angles."""
+def _main(path: str | Path, axes: Sequence[str] | None) -> Trial:
+    """What the main file of a trial holds."""
+    kind = suffix(path, KINDS)
     name = Path(path).stem
+    if kind == ".c3d":
+        return c3d.read(path, axes=axes)
+    if kind == ".trc":
+        markers = trc.read(path, axes=axes or OPENSIM)
+        return Trial(name, markers, findings=markers.findings)
+    if kind == ".anc":
+        recorded = anc.emg(path)
+        return Trial(name, emg=recorded, findings=recorded.findings)
+    table = read_table(path)
     if any(label.endswith("vx") for label in table.labels):
         plates = tuple(load.plate for load in guess_external_loads(table))
         return Trial(name, forces=plates, findings=table.findings)

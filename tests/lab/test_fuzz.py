@@ -91,7 +91,7 @@ def test_things_that_are_no_such_file(whole, tmp_path, suffix):
     for content in (
         b"\n", b" ", b"\0", b"\xff" * 3000, b"\0" * 5000, b"P" * 2000, b"\x02P" * 2000,
         b"a,b\n1,2", b"<a/>", b"<a>" * 300, b"endheader\n" * 100, b"PathFileType\n" * 9,
-        b"0" * 10_000_000, b"1\t" * 5_000_000, b"time\t" * 2_000_001,
+        b"0" * 10_000_000, b"time\t" * 2_000_001,
         rng.integers(0, 256, 20_000, dtype=np.uint8).tobytes(),
         rng.integers(1, 128, 20_000, dtype=np.uint8).tobytes(),
         text.decode("latin-1").encode("utf-16"), text.decode("latin-1").encode("utf-16-be"),
@@ -109,7 +109,7 @@ def test_cut_files(whole, tmp_path, suffix):
     rng = np.random.default_rng(2)
     content, path = whole[suffix], tmp_path / f"x{suffix}"
     # A C3D file ends in a block of zeros, which nobody misses.
-    for length in rng.integers(0, len(content) - (512 if suffix == ".c3d" else 0), 40):
+    for length in rng.integers(0, len(content) - (512 if suffix == ".c3d" else 0), 25):
         path.write_bytes(content[:length])
         words = told(READERS[suffix], path)
         if suffix in (".c3d", ".xml"):
@@ -121,7 +121,7 @@ def test_changed_bytes(whole, tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     source = np.frombuffer(whole[suffix], dtype=np.uint8)
     head = 6 * 512 if suffix == ".c3d" else 400
-    for seed in range(150):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         content = source.copy()
         reach = min(len(content), head if seed % 2 else len(content))
@@ -135,7 +135,7 @@ def test_changed_bytes(whole, tmp_path, suffix):
 def test_lines_and_blocks_out_of_place(whole, tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     source = whole[suffix]
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         a, b, c = np.sort(rng.integers(0, len(source), 3))
         content = (

@@ -206,8 +206,8 @@ def _inverse_settings(command: argparse.ArgumentParser) -> None:
         help="p of the cost, default 2",
     )
     command.add_argument(
-        "--reserve", type=arguments.from_zero, default=0.0, metavar="NM",
-        help="reserve torque per unit of its activation, default 0: none",
+        "--reserve", type=arguments.from_zero, default=1.0, metavar="NM",
+        help="reserve torque per unit of its activation, default 1; 0 for none",
     )  # fmt: skip
     command.add_argument("--passive", action="store_true", help="count passive muscle forces")
     command.add_argument(

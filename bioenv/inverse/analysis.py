@@ -28,7 +28,8 @@ class Settings:
     cutoff: low-pass of the coordinates, Hz, None for none (6 Hz is OpenSim's custom in walking);
     force_cutoff: of the ground force, None for as measured. start, stop: s, None for the trial's.
     method: how muscles share the torque; cost and exponent: what they minimize. reserve: N*m per
-    unit of reserve activation and coordinate, 0 for none. passive: let passive forces help.
+    unit of a motor beside the muscles in each coordinate, which costs its activation squared; so
+    weak that it gives what muscles cannot and little more. 0 for none. passive: let passive forces help.
     emg_side: leg of electrodes whose name says none. weights: of markers, by name.
     reduce_residuals: adjust mass distribution and kinematics a little. frames_per_second of
     markers is never changed.
@@ -41,7 +42,7 @@ class Settings:
     method: Literal["static", "dynamic", "emg", "synergy"] = "static"
     cost: Literal["activation", "force"] = "activation"
     exponent: float = 2.0
-    reserve: float = 0.0
+    reserve: float = 1.0
     passive: bool = False
     emg_side: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -163,8 +164,7 @@ class Analysis:
                     f"peak {root[f'{what}_peak']:.1f} {unit}"
                 )
         if self.sharing is not None:
-            met = self.sharing.solved
-            lines.append(f"muscles reach the torque in {met.sum()} of {met.size} frames")
+            lines.append(self._unexplained())
         if self.loads is not None:
             size = np.linalg.norm(self.loads.force, axis=2) / self.anatomy.body_weight
             peaks = [
@@ -177,6 +177,19 @@ class Analysis:
             mean = np.nanmean([one.correlation for one in self.agreement])
             lines.append(f"correlation with EMG: mean {mean:.2f} of {len(self.agreement)} channels")
         return tuple(lines)
+
+    def _unexplained(self) -> str:
+        """How much torque no muscle gives."""
+        assert self.sharing is not None
+        assert self.problem is not None
+        left = np.abs(self.sharing.reserve_torque + self.sharing.missing_torque)
+        frame, column = np.unravel_index(int(np.argmax(left)), left.shape)
+        share = 100 * left.max() / max(float(np.abs(self.problem.torque[:, column]).max()), 1e-9)
+        return (
+            f"torque beside the muscles: at most {left.max():.2g} N*m "
+            f"({self.problem.coordinates[column]}, {self.time[frame]:.2f} s; {share:.0f} % of that "
+            "coordinate's peak)"
+        )
 
     def torque_of(self, coordinate: str) -> Array:
         """(T,) moment or force of a coordinate. Raises BioenvError when there is none."""

@@ -68,8 +68,8 @@ def residual_report(analysis: Analysis) -> dict[str, Any]:
         }
     report["root"] = dict(analysis.residuals)
     if analysis.sharing is not None and analysis.problem is not None:
-        missing = np.abs(analysis.sharing.missing_torque)
-        report["missing_torque"] = {
+        missing = np.abs(analysis.sharing.missing_torque + analysis.sharing.reserve_torque)
+        report["torque_beside_the_muscles"] = {
             name: {"rms": float(np.sqrt(np.mean(column**2))), "peak": float(column.max())}
             for name, column in zip(analysis.problem.coordinates, missing.T, strict=True)
         }

@@ -120,7 +120,11 @@ def _kinematics(
             "inverse kinematics",
             len(markers.time),
             lambda: inverse_kinematics(
-                anatomy, markers.time, markers.names, markers.positions, weights=settings.weights
+                anatomy,
+                markers.time,
+                markers.names,
+                markers.positions,
+                weights=settings.weights or None,
             ),
         )
         time, raw = markers.time, result.q

@@ -29,7 +29,8 @@ class Settings:
     force_cutoff: of the ground force, None for as measured. start, stop: s, None for the trial's.
     method: how muscles share the torque; cost and exponent: what they minimize. reserve: N*m per
     unit of a motor beside the muscles in each coordinate, which costs its activation squared; so
-    weak that it gives what muscles cannot and little more. 0 for none. passive: let passive forces help.
+    weak that it gives what muscles cannot and little more. 0 for none. passive: let passive forces
+    help.
     emg_side: leg of electrodes whose name says none. weights: of markers, by name.
     reduce_residuals: adjust mass distribution and kinematics a little. frames_per_second of
     markers is never changed.

@@ -35,16 +35,20 @@ class FreeLinks(NamedTuple):
     above: Array
     group: Array | None
     choice: Array | None
-    column: Index  # (P,) free coordinate of every link, as a column of the reduced Jacobian
-    source: Index  # (P,) the same among all coordinates
+    chain: tuple[Index, Index, Index]  # of S terms: joint, coordinate it follows, reduced column
+    whole: Array | None  # (S, P) sums the terms of a link; None for identity
 
     def slope(self, anatomy: Anatomy, q: Array) -> Array:
-        """(F, P) how fast each joint moves with its coordinate."""
-        jacobian = anatomy.jacobian(q)
-        if anatomy.independent.all():
-            return jacobian[:, self.joint, self.source]
-        reduced: Array = jacobian @ anatomy.reduction(q)
-        return reduced[:, self.joint, self.column]
+        """(F, P) how fast each joint moves with its coordinate.
+
+        The chain rule over the few entries that are not zero: the full product of Jacobian and
+        reduction would cost as much as all the rest.
+        """
+        joint, between, column = self.chain
+        slope = anatomy.jacobian(q)[:, joint, between]
+        if not anatomy.independent.all():
+            slope = slope * anatomy.reduction(q)[:, between, column]
+        return slope if self.whole is None else np.asarray(slope @ self.whole)
 
 
 class Links:
@@ -61,9 +65,11 @@ class Links:
         span = np.linspace(0.0, 1.0, 7)[:, None]
         low, high = np.clip(anatomy.coordinate_range, -1.0, 1.0).T
         q = anatomy.couple(low + span * (high - low))
-        slope = anatomy.jacobian(q) @ anatomy.reduction(q)
+        # Joint by coordinate, coordinate by independent coordinate: where there is any slope.
+        self._follows = _any(anatomy.jacobian(q))
+        self._reduces = _any(anatomy.reduction(q))
         driven = np.zeros((mj.njnt, len(anatomy.coordinates)), dtype=bool)
-        driven[:, self._independent] = (np.abs(slope) > 1e-12).any(axis=0)
+        driven[:, self._independent] = self._follows.astype(int) @ self._reduces > 0
         self._driven = driven
         self._body: Index = np.array([marker.body for marker in markers], dtype=np.intp)
         self._carries = _carries(mj)
@@ -96,9 +102,15 @@ class Links:
             above + 0.5 * np.eye(len(above)),
             _summing(group, groups.shape[1]),
             _summing(of_variable, len(free)),
-            np.searchsorted(self._independent, free)[variable],
-            free[variable],
+            *self._chain(joint, np.searchsorted(self._independent, free)[variable]),
         )
+
+    def _chain(
+        self, joint: Index, column: Index
+    ) -> tuple[tuple[Index, Index, Index], Array | None]:
+        """Terms of every link's slope, and the matrix that sums them."""
+        link, between = np.nonzero(self._follows[joint] & self._reduces[:, column].T)
+        return (joint[link], between, column[link]), _summing(link, len(joint))
 
     def _locations(self) -> tuple[Index, Array]:
         bodies, slot = np.unique(self._body, return_inverse=True)
@@ -126,3 +138,8 @@ def _summing(into: Index, count: int) -> Array | None:
     matrix = np.zeros((len(into), count))
     matrix[np.arange(len(into)), into] = 1.0
     return matrix
+
+
+def _any(slope: Array) -> Mask:
+    """Where (T, a, b) is ever other than zero."""
+    return np.asarray((np.abs(slope) > 1e-12).any(axis=0))

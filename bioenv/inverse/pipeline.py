@@ -178,14 +178,15 @@ def _nearest(time: Array, values: Array, at: Array) -> Array:
 
 
 def _torques(found: Analysis, measured: Measured, watch: _Watch) -> tuple[Analysis, list[str]]:
-    if not measured.plates:
+    # A body fixed to the ground (an arm) moves without ground forces; a walker does not.
+    if not measured.plates and found.anatomy.root.any():
         return found, [
             "no ground forces: moments, muscle forces and joint loads need them; angles and "
             "muscle lengths were computed"
         ]
     moved, anatomy = found.kinematics, found.anatomy
     contacts, notes = ground_contacts(anatomy, moved.q, moved.time, measured.plates)
-    if not contacts:
+    if not contacts and anatomy.root.any():
         return found, [*notes, "no plate could be given to a foot: no moments were computed"]
     external = _external(contacts)
     torque = watch.run(

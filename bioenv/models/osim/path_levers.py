@@ -58,13 +58,15 @@ class Levers:
             zip(nodes.first, nodes.points + 2 * nodes.wraps, strict=True)
         ):
             mine = np.arange(first, first + count)
+            balanced = nodes.wraps[muscle] < 2
             for coordinate, body in enumerate(carried):
                 beyond = inside[body, nodes.body[mine]]
                 if coordinate not in position or beyond.all() or not beyond.any():
                     continue
                 if (muscle, body) not in groups:
-                    # Forces sum to zero: the nodes on this side of the joint would do as well.
-                    smaller = beyond.sum() * 2 <= count
+                    # Forces sum to zero: the nodes on this side of the joint do as well. Not quite
+                    # so where OpenSim measures directions elsewhere, over several surfaces.
+                    smaller = not balanced or beyond.sum() * 2 <= count
                     groups[muscle, body] = len(columns)
                     columns.append(mine[beyond if smaller else ~beyond])
                     signs.append(1.0 if smaller else -1.0)

@@ -30,6 +30,8 @@ from bioenv.models.osim.wrap_surface import (
     Surfaces,
     Wrapped,
     norm,
+    turned,
+    turned_back,
     unwrapped,
 )
 from bioenv.models.osim.wrap_torus import wrap_torus
@@ -149,8 +151,8 @@ class Chains:
             self._over(runs, np.arange(len(runs.order)), 0, poses)
         elif poses:
             self._wrap(runs, poses)
-        length, force, place = runs.tension()
-        force, place = force.reshape(shape), place.reshape(shape)
+        length, force = runs.tension()
+        force, place = force.reshape(shape), runs.place.reshape(shape)
         point[:, :, self._node[:, width:]] = place[..., width:]
         pull[:, :, self._node[:, width:]] = force[..., width:]
         pull[:, :, self._node[:, :width][self._present]] = force[..., :width][:, :, self._present]
@@ -187,14 +189,12 @@ class Chains:
         """Wrap the paths `rows` over surface k; the code (rows,) of the last segment looked at."""
         if len(self._layers) > 1:
             runs.remove(rows, k)
-        valid = self._candidates(runs, rows, k)
+        valid = self._segments(runs, rows, k)
         row, slot = np.nonzero(valid)
         instance = rows[row]
         nodes = [runs.order[instance, slot + step] for step in (0, 1)]
         turn, shift = (pose[..., instance] for pose in poses[k])
-        start, end = (
-            (turn * (runs.place[:, instance, node] - shift)[:, None]).sum(axis=0) for node in nodes
-        )
+        start, end = (turned_back(turn, runs.place[:, instance, node] - shift) for node in nodes)
         found = self._layers[k].solve(instance % len(self.muscles), start, end)
         maybe = np.flatnonzero(found.code == WRAPPED)
         for node in nodes:
@@ -203,15 +203,19 @@ class Chains:
         change -= norm(start - end)
         pick = _best(valid, row, slot, found.code, change)
         turn, shift = turn[..., pick], shift[..., pick]
-        points = [
-            (turn * local[None, :, pick]).sum(axis=1) + shift
-            for local in (found.first, found.second)
-        ]
+        points = [turned(turn, x[:, pick]) + shift for x in (found.first, found.second)]
         runs.insert(instance[pick], slot[pick] + 1, k, points, found.length[pick])
         return _last(valid, row, slot, found.code)
 
-    def _candidates(self, runs: Runs, rows: Ints, k: int) -> Bools:
+    def _segments(self, runs: Runs, rows: Ints, k: int) -> Bools:
         """(rows, L - 1) segments that may wrap over surface k."""
+        if len(self._layers) > 1 or self._conditions:
+            return self._candidates(runs, rows, k)
+        # The same in every frame.
+        group = len(self.muscles)
+        return np.tile(self._candidates(runs, rows[:group], k), (len(rows) // group, 1))
+
+    def _candidates(self, runs: Runs, rows: Ints, k: int) -> Bools:
         layer, group, order = self._layers[k], rows % len(self.muscles), runs.order[rows]
         slots, points = np.arange(order.shape[1]), np.arange(self._width)
         within = runs.on[rows] & (points >= layer.start[group, None])

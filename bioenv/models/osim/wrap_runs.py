@@ -19,7 +19,8 @@ class Runs:
         on: (I, width) points that are on the path.
         settled: measure a path where its points finally are. Otherwise as OpenSim 4.6 does, which
             keeps the world position a surface's point had when first asked for, although later
-            rounds over several surfaces move the point.
+            rounds over several surfaces move the point: lengths and directions are from there, the
+            force acts where the point finally is.
 
     Attributes:
         order (I, L): nodes in the order of the path, the first count (I,) of them valid;
@@ -91,8 +92,8 @@ class Runs:
             length = np.where(arc, self.arc[rows[:, None], np.maximum(node, 0) // 2], length)
         return length, step / np.where(length > 0.0, length, np.inf)
 
-    def tension(self) -> tuple[Array, Array, Array]:
-        """(I,) lengths, (3, I, L) force of unit tension on every node, (3, I, L) where it acts."""
+    def tension(self) -> tuple[Array, Array]:
+        """(I,) lengths and (3, I, L) force of unit tension on every node."""
         rows = np.arange(len(self.order))
         length, along = self.segments(rows)
         total = np.zeros_like(self.place)
@@ -101,7 +102,7 @@ class Runs:
         force = np.zeros_like(self.place)
         row, slot = np.nonzero(self._valid(rows))
         force[:, row, self.order[row, slot]] = total[:, row, slot]
-        return length.sum(axis=1), force, self._seen
+        return length.sum(axis=1), force
 
     def _valid(self, rows: Ints) -> Bools:
         return np.asarray(np.arange(self.order.shape[1]) < self.count[rows, None])

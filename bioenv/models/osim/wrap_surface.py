@@ -95,6 +95,18 @@ def unit(a: Array) -> Array:
     return a / np.where(length > 0.0, length, 1.0)
 
 
+def turned(rotation: Array, vector: Array) -> Array:
+    """rotation (3, 3, K) times vector (3, K)."""
+    x, y, z = vector
+    return np.asarray(rotation[:, 0] * x + rotation[:, 1] * y + rotation[:, 2] * z)
+
+
+def turned_back(rotation: Array, vector: Array) -> Array:
+    """The transpose of rotation (3, 3, K) times vector (3, K)."""
+    x, y, z = vector
+    return np.asarray(rotation[0] * x + rotation[1] * y + rotation[2] * z)
+
+
 def along(points: Array, axis: Ints) -> Array:
     """The component of each point (3, K) along its `axis` (K,)."""
     return np.asarray(points[axis, np.arange(points.shape[1])])

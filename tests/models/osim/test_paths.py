@@ -8,6 +8,9 @@ import pytest
 
 from bioenv import paths
 from bioenv.errors import BioenvError
+from bioenv.lab import sto
+from bioenv.lab.coordinates import coordinates
+from bioenv.lab.opensim_filter import opensim_coordinates
 from bioenv.models.osim.anatomy import OsimAnatomy, load
 from bioenv.models.osim.description import (
     Axis,
@@ -252,3 +255,27 @@ def test_published_models_paths_are_opensims(name):
     stray = (anatomy.paths.nodes.wraps > 1)[:, None] & ~arm.any(axis=0)
     assert error[~stray].max() < 1e-6
     assert error[stray].max(initial=0.0) < 1e-3
+
+
+@pytest.mark.lab
+@pytest.mark.skipif(LAB is None, reason="needs the measured data sets")
+@pytest.mark.parametrize("name", ["gait10dof18musc", "gait2354", "rajagopal80_walk"])
+def test_walking_trials_agree_with_opensims_muscle_analysis(name):
+    assert LAB is not None
+    folder = LAB / "opensim_reference" / name
+    anatomy = load(folder / "model.osim")
+    table = sto.read(folder / "ik.mot")
+    read = coordinates(table, anatomy.coordinates, anatomy.rotational, anatomy.default)
+    expected = sto.read(folder / "MA_MuscleAnalysis_Length.sto")
+    q = anatomy.couple(opensim_coordinates(read.time, read.values, 6.0)(expected.time))
+    found = anatomy.muscle_geometry(q)
+    order = [expected.labels.index(m) for m in anatomy.muscles]
+    np.testing.assert_allclose(found.length, expected.values[:, order], rtol=0.0, atol=2e-7)
+    arm = found.moment_arm @ anatomy.reduction(q)
+    free = [c for c, ok in zip(anatomy.coordinates, anatomy.independent, strict=True) if ok]
+    for k, coordinate in enumerate(free):
+        table = sto.read(folder / f"MA_MuscleAnalysis_MomentArm_{coordinate}.sto")
+        error = np.abs(arm[:, :, k] - table.values[:, order]).max(axis=0)
+        stray = (anatomy.paths.nodes.wraps > 1) & ~arm[:, :, k].any(axis=0)
+        assert error[~stray].max() < 1e-6, coordinate
+        assert error[stray].max(initial=0.0) < 5e-4, coordinate

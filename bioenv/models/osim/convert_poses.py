@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from bioenv.models.frames import Frames
 from bioenv.models.osim.anatomy import OsimAnatomy
-from bioenv.models.osim.convert_skeleton import Converted, Leader, polynomial_values, sample_range
+from bioenv.models.osim.convert_skeleton import (
+    Converted,
+    Follower,
+    Leader,
+    polynomial_values,
+    sample_range,
+)
 from bioenv.models.osim.description import PathPoint
 from bioenv.models.osim.fit import STEP, Goal
 from bioenv.models.osim.tendon import BodyFrames
@@ -32,7 +38,7 @@ class Poses:
     def __init__(
         self, anatomy: OsimAnatomy, converted: Converted, mj: mujoco.MjModel, count: int, seed: int
     ) -> None:
-        self.leaders, self._mj = converted.leaders, mj
+        self.leaders, self.mj = converted.leaders, mj
         self._followers, self._coordinates = converted.followers, anatomy.coordinates
         self.leader = _draw(converted.leaders, count, seed)
         self.q = file_coordinates(anatomy, converted.leaders, self.leader)
@@ -92,12 +98,12 @@ class Poses:
         return self._frames[leader, sign]
 
     def _kinematics(self, leader: Array) -> BodyFrames:
-        qpos, nb = self.qpos(leader), self._mj.nbody
+        qpos, nb = self.qpos(leader), self.mj.nbody
         position, rotation = np.empty((len(qpos), nb, 3)), np.empty((len(qpos), nb, 3, 3))
-        for part, batch, ids in Frames(self._mj, qpos, None, ("xpos", "xmat")):
+        for part, batch, ids in Frames(self.mj, qpos, None, ("xpos", "xmat")):
             position[part] = batch.bind("xpos")[ids].reshape(-1, nb, 3)
             rotation[part] = batch.bind("xmat")[ids].reshape(-1, nb, 3, 3)
-        names = [self._mj.body(i).name for i in range(nb)]
+        names = [self.mj.body(i).name for i in range(nb)]
         return BodyFrames(
             {name: position[:, i] for i, name in enumerate(names)},
             {name: rotation[:, i] for i, name in enumerate(names)},
@@ -105,21 +111,36 @@ class Poses:
 
     def qpos(self, leader: Array) -> Array:
         """(N, nq) of the skeleton: leaders and what follows them."""
-        return full_qpos(self._mj, self.leaders, self._followers, leader)
+        return full_qpos(self.mj, self.leaders, self._followers, leader)
 
 
 def full_qpos(
-    mj: mujoco.MjModel, leaders: Sequence[Leader], followers: Sequence, leader: Array
+    mj: mujoco.MjModel, leaders: Sequence[Leader], followers: Sequence[Follower], leader: Array
 ) -> Array:
     """(N, nq) from the leaders' qpos (N, k): followers take their polynomial's value."""
     qpos = np.zeros((len(leader), mj.nq))
     index = {one.joint: k for k, one in enumerate(leaders)}
     for one in leaders:
         qpos[:, int(mj.joint(one.joint).qposadr[0])] = leader[:, index[one.joint]]
-    for one in followers:
-        x = leader[:, index[one.leader]]
-        qpos[:, int(mj.joint(one.joint).qposadr[0])] = polynomial_values(one.polynomial, x)[0]
+    for other in followers:
+        x = leader[:, index[other.leader]]
+        qpos[:, int(mj.joint(other.joint).qposadr[0])] = polynomial_values(other.polynomial, x)[0]
     return qpos
+
+
+def full_slopes(
+    mj: mujoco.MjModel, leaders: Sequence[Leader], followers: Sequence[Follower], leader: Array
+) -> Array:
+    """(N, nv, k) d qpos / d leader."""
+    slopes = np.zeros((len(leader), mj.nv, len(leaders)))
+    index = {one.joint: k for k, one in enumerate(leaders)}
+    for k, one in enumerate(leaders):
+        slopes[:, int(mj.joint(one.joint).dofadr[0]), k] = 1.0
+    for other in followers:
+        k = index[other.leader]
+        rise = polynomial_values(other.polynomial, leader[:, k])[1]
+        slopes[:, int(mj.joint(other.joint).dofadr[0]), k] = rise
+    return slopes
 
 
 def file_coordinates(anatomy: OsimAnatomy, leaders: Sequence[Leader], leader: Array) -> Array:

@@ -111,7 +111,8 @@ def inverse_kinematics(
             ``sum w e^2 / sum w + sum c (q - target)^2``.
         coordinate_targets: by coordinate, rad or m: a number, (T,) values, or None for the default
             (also when a weighted coordinate is not named).
-        limits: keep clamped coordinates in their range.
+        limits: keep clamped coordinates in their range, but for those that place the body in the
+            room: where the person walks and turns is no property of the body.
         smooth: Hz; movement faster than this is damped: at this frequency to a half, where the
             markers alone determine the coordinate. None treats every frame by itself.
 
@@ -134,7 +135,7 @@ def inverse_kinematics(
     fit.stiffness[:] = pulls[0][free] * fit.weight.sum(axis=1, keepdims=True)
     bounds = np.tile([-np.inf, np.inf], (len(free), 1))
     if limits:
-        bounded = anatomy.clamped[free]
+        bounded = (anatomy.clamped & ~anatomy.root)[free]
         bounds[bounded] = anatomy.coordinate_range[free][bounded]
     found = solve_trial(fit, bounds, links.moved[:, free])
     if smooth is not None:

@@ -22,7 +22,7 @@ Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 STRIDE = 8  # every so many frames one is solved without knowing its neighbours
-LOST = 0.06  # m; a rigid fit of the first body's markers that is worse has the wrong heading
+LOST = 0.06  # m; a rigid fit so much worse than the best one has the wrong heading
 JUMP = 1.0  # rad between neighbours of the coarse pass: their angles are of another branch
 # A frame whose mean square error exceeds its neighbour's so many times and 5 mm starts from there.
 WORSE, SPREAD = 2.0, 0.005
@@ -54,8 +54,10 @@ def _place_root(
     pinned = np.where(root[:, None], bounds, z[:1].T)
     found = minimize(rigid, rows, z, pinned, damping=1e-2, iterations=15, tolerance=ROUGH)
     z[:], cost = found.z, found.cost
-    total = np.maximum(weight[rows].sum(axis=1), 1e-12)
-    limit = 0.5 * total * np.where(own, LOST, 4 * LOST) ** 2
+    limit = 0.5 * weight[rows].sum(axis=1) * np.where(own, LOST, 4 * LOST) ** 2
+    lost = np.flatnonzero(cost > limit)
+    if len(lost):
+        limit[lost] += 1.1 * _rigid_cost(rigid, rows[lost])
     turns = np.flatnonzero(fit.angles[root])
     angles = itertools.product((0.0, np.pi, np.pi / 2, -np.pi / 2), repeat=len(turns))
     for angle in sorted(angles, key=np.count_nonzero)[1:]:
@@ -69,6 +71,21 @@ def _place_root(
         )
         better = again.cost < cost[lost]
         z[lost[better]], cost[lost[better]] = again.z[better], again.cost[better]
+
+
+def _rigid_cost(fit: MarkerFit, rows: Index) -> Array:
+    """(F,) least cost of moving the body's markers in default posture as one piece (Kabsch)."""
+    default = np.tile(fit.anatomy.default[fit.free], (len(rows), 1))
+    weight, own = fit.weight[rows][:, :, None], fit.positions(rows, default)
+    measured = fit.measured[:, rows].transpose(1, 2, 0)
+    total = np.maximum(weight.sum(axis=1), 1e-12)
+    own = own - (weight * own).sum(axis=1, keepdims=True) / total[:, None]
+    measured = measured - (weight * measured).sum(axis=1, keepdims=True) / total[:, None]
+    across = (weight * own).transpose(0, 2, 1) @ measured
+    singular = np.linalg.svd(across, compute_uv=False)
+    singular[:, 2] *= np.sign(np.linalg.det(across))
+    spread = (weight * (own**2 + measured**2)).sum(axis=(1, 2))
+    return np.asarray(np.maximum(0.5 * spread - singular.sum(axis=1), 0.0))
 
 
 def repaired(

@@ -50,7 +50,7 @@ def swapped(
         trial = MarkerFit(fit.anatomy, links, flat, weights, fit.free)
         again = minimize(
             trial, np.arange(len(flat)), np.tile(now, (len(pairs), 1)), bounds,
-            damping=1e-2, tolerance=1e-2,
+            damping=1e-2, tolerance=1e-2, iterations=25,
         )  # fmt: skip
         costs = again.cost.reshape(len(pairs), -1).sum(axis=1)
         best = int(np.argmin(costs))

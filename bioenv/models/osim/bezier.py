@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_GRID = 128  # intervals of the table that starts Newton's iteration
-_ITERATIONS = 20
-_TOLERANCE = 1e-8  # of the last step; Newton squares it, so u is then exact to rounding
+_GRID = 256  # intervals of the table that starts Newton's iteration
+_NEWTON = 6  # steps of it for the table itself
+_CHUNK = 8192  # values at once: the polynomials' coefficients of each stay in the cache
 
 # Powers of u of the six Bernstein polynomials of degree five.
 _BERNSTEIN = np.array(
@@ -87,9 +87,13 @@ class SmoothCurve:
             points = points[:, :, ::-1]
             ends = np.stack([ends[..., 1], ends[..., 0], 1.0 / ends[..., 2]], axis=-1)
         self._low, self._high = ends[:, 0].T, ends[:, 1].T  # (x, y, slope) of each curve's ends
-        self._x = points[:, :, 0] @ _BERNSTEIN.T  # (curve, segment, power of u)
-        self._y = points[:, :, 1] @ _BERNSTEIN.T
-        self._break = np.concatenate([points[:, :, 0, 0], points[:, -1:, 0, -1]], axis=1)
+        self._inner = points[:, 1:, 0, 0].T  # where segments meet, (segments - 1, curve)
+        # Segments of all curves in one row: an index finds them fastest that way.
+        self._segments = points.shape[1]
+        flat = points.reshape(-1, 2, 6)
+        self._x, self._y = (_BERNSTEIN @ flat[:, axis].T for axis in (0, 1))  # (power, segment)
+        self._left = flat[:, 0, 0]
+        self._cells = _GRID / (flat[:, 0, 5] - self._left)
         self._start = self._table()
 
     def value(self, x: Array) -> Array:
@@ -101,50 +105,60 @@ class SmoothCurve:
         return self._evaluate(x, slope=True)
 
     def _table(self) -> Array:
-        """(curve, segment, grid + 1) u at equal steps of x."""
-        u = np.linspace(0.0, 1.0, 8 * _GRID + 1)
-        power = u[:, None] ** np.arange(6)
-        table = np.empty((*self._x.shape[:2], _GRID + 1))
-        for curve, segments in enumerate(self._x):
-            for segment, coefficients in enumerate(segments):
-                x = power @ coefficients
-                table[curve, segment] = np.interp(np.linspace(x[0], x[-1], _GRID + 1), x, u)
-        return table
+        """(2, segment · (grid + 1)) u, and its change per cell, at equal steps of x."""
+        fine = np.linspace(0.0, 1.0, 8 * _GRID + 1)
+        table = np.empty((2, self._x.shape[1], _GRID + 1))
+        for segment, px in enumerate(self._x.T):
+            x = _polynomial(px, fine)
+            at = np.linspace(x[0], x[-1], _GRID + 1)
+            u = np.interp(at, x, fine)
+            for _ in range(_NEWTON):
+                u = np.clip(u - (_polynomial(px, u) - at) / _derivative(px, u), 0.0, 1.0)
+            table[:, segment] = u, (at[1] - at[0]) / _derivative(px, u)
+        return table.reshape(2, -1)
 
     def _evaluate(self, x: Array, slope: bool) -> Array:
         x = np.asarray(x, dtype=np.float64)
-        flat = x.reshape(-1, x.shape[-1])
-        curve = np.broadcast_to(self._which, flat.shape)
-        out = np.full(flat.shape, np.nan)
-        for outside, (x0, y0, slope0) in (
-            (flat < self._low[0][self._which], self._low),
-            (flat >= self._high[0][self._which], self._high),
-        ):
-            ids = curve[outside]
-            out[outside] = (
-                slope0[ids] if slope else y0[ids] + slope0[ids] * (flat[outside] - x0[ids])
-            )
-        edges = self._break[self._which]  # (m, segments + 1)
-        for segment in range(edges.shape[1] - 1):
-            inside = (flat >= edges[:, segment]) & (flat < edges[:, segment + 1])
-            if inside.any():
-                out[inside] = self._segment(segment, curve[inside], flat[inside], slope)
+        rows = x.reshape(-1, x.shape[-1])
+        out = np.empty_like(rows)
+        size = max(1, _CHUNK // max(1, rows.shape[1]))
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            curve = np.broadcast_to(self._which, part.shape).ravel()
+            out[start : start + size] = self._at(curve, part.ravel(), slope).reshape(part.shape)
         return out.reshape(x.shape)
 
-    def _segment(self, segment: int, curve: NDArray[np.intp], x: Array, slope: bool) -> Array:
-        px = self._x[curve, segment].T if len(self._x) > 1 else self._x[0, segment]
-        py = self._y[curve, segment].T if len(self._x) > 1 else self._y[0, segment]
-        left, right = self._break[curve, segment], self._break[curve, segment + 1]
-        place = (x - left) / (right - left) * _GRID
+    def _at(self, curve: NDArray[np.intp], x: Array, slope: bool) -> Array:
+        """(n,) value or slope of curves (n,) at x (n,)."""
+        low, high = self._low.take(curve, axis=1), self._high.take(curve, axis=1)
+        left, right = x < low[0], x >= high[0]
+        # Elements beyond the ends are computed at the end and replaced afterwards.
+        inside = np.minimum(np.maximum(x, low[0]), high[0])
+        segment = curve * self._segments
+        for edges in self._inner:
+            segment += inside >= edges.take(curve)
+        u, px = self._parameter(segment, inside)
+        py = self._y.take(segment, axis=1)
+        if slope:
+            middle = _derivative(py, u) / _derivative(px, u)
+            return np.where(left, low[2], np.where(right, high[2], middle))
+        before, after = (end[1] + end[2] * (x - end[0]) for end in (low, high))
+        return np.where(left, before, np.where(right, after, _polynomial(py, u)))
+
+    def _parameter(self, segment: NDArray[np.intp], x: Array) -> tuple[Array, Array]:
+        """u (n,) of each x on its segment, and the segment's polynomial x(u) (6, n)."""
+        px = self._x.take(segment, axis=1)
+        place = (x - self._left.take(segment)) * self._cells.take(segment)
         cell = np.minimum(place.astype(np.intp), _GRID - 1)
-        low, high = (self._start[curve, segment, cell + i] for i in (0, 1))
-        u = low + (place - cell) * (high - low)
-        for _ in range(_ITERATIONS):
-            step = (_polynomial(px, u) - x) / _derivative(px, u)
-            u = np.clip(u - step, 0.0, 1.0)
-            if np.abs(step).max() < _TOLERANCE:
-                break
-        return _derivative(py, u) / _derivative(px, u) if slope else _polynomial(py, u)
+        t = place - cell
+        cell += segment * (_GRID + 1)
+        u0, du0 = self._start.take(cell, axis=1)
+        u1, du1 = self._start.take(cell + 1, axis=1)
+        # Cubic Hermite interpolation comes so near that one Newton step ends at rounding.
+        bend = (1.0 - t) * (du0 + u0 - u1) + t * (u1 - u0 - du1)
+        u = u0 + t * (u1 - u0) + t * (1.0 - t) * bend
+        u -= (_polynomial(px, u) - x) / _derivative(px, u)
+        return np.minimum(np.maximum(u, 0.0), 1.0), px
 
 
 def _polynomial(p: Array, u: Array) -> Array:

@@ -4,11 +4,19 @@
     solution = paths.solve(q, position, rotation)      # every path in every frame
     geometry = muscle_geometry(anatomy, q, qd)         # what inverse methods ask for
 
-OpenSim 4.6's GeometryPath, vectorised over frames. Known differences, none of which occurs in the
-published gait models: a path more than half way round a cylinder has its true length (OpenSim 4.6
-counts it as more than a full turn when it runs clockwise); a moving point next to a point of the
-same body counts in the moment arm as it does in the length (OpenSim leaves that segment out); two
-points in one place pull with zero (OpenSim: NaN); ellipsoid and torus, see there.
+OpenSim 4.6's GeometryPath, vectorised over frames: lengths and moment arms agree to rounding. Known
+differences, of which only the first occurs in the published gait models:
+
+- Over several surfaces (both gastrocnemii of the Rajagopal family) OpenSim's forces do not balance,
+  and it shows arms of up to 1 mm at joints the path does not cross; here these are zero.
+- A path more than half way round a cylinder or torus has its true length; OpenSim 4.6 counts more
+  than a full turn when it runs clockwise.
+- A moving point next to a point of the same body counts in the moment arm as it does in the length;
+  OpenSim leaves that segment out.
+- Two points in one place pull with zero (OpenSim: NaN).
+- On ball joints, and joints whose axes are not at right angles, OpenSim's arms are not the slopes
+  of its lengths; here they are.
+- Spheres, ellipsoids and tori: see `wrap_sphere`, `wrap_ellipsoid`, `wrap_torus`.
 """
 
 from __future__ import annotations

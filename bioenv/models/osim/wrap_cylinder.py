@@ -4,6 +4,7 @@ The tangent lines seen along z give where the path touches; how far it slides al
 the plane through both ends and the cylinder's apex. On a path of one wrap that is the result; on a
 path of several, the tangent points then slide until line and spiral meet straight. Source:
 OpenSim 4.6, OpenSim/Simulation/Wrap/WrapCylinder.cpp (Apache-2.0): same decisions and tolerances.
+A path more than half way round has its true length, which OpenSim 4.6 miscounts clockwise.
 """
 
 from __future__ import annotations
@@ -214,7 +215,8 @@ def _straighten(
     out = np.stack(heights)
     pairs = np.arange(len(angle))
     # One row per number, first both ends' heights: a step needs no more than these.
-    live = np.stack([*heights, p[2], q[2], *reach, radius, angle])
+    live = np.zeros((14, len(angle)))
+    live[:9] = *heights, p[2], q[2], *reach, radius, angle, (radius * angle) ** 2
     for _ in range(_SLIDES):
         step = _steps(live)
         moved = (step[0] != 0.0) | (step[1] != 0.0)
@@ -234,24 +236,30 @@ def _straighten(
 def _steps(live: Array) -> Array:
     """(2, K) how far the tangent points of both ends slide next, 0 where the path is straight."""
     height, climb, reach = live[1] - live[0], live[:2] - live[2:4], live[4:6]
-    radius, angle = live[6], live[7]
-    pieces = np.floor(np.sqrt((radius * angle) ** 2 + height**2) / _STEP)
-    several = pieces >= 2.0
-    pieces = np.maximum(pieces, 1.0)
-    # The spiral's next point: its chord from the tangent point, and twice its way ahead.
+    pieces = np.floor(np.sqrt(live[8] + height**2) / _STEP)
+    if (pieces != live[9]).any():
+        live[9] = pieces
+        live[10:13] = _next_point(live)
+        live[13] = np.where(pieces >= 2.0, 1.5, 0.0)
+    chord, share, gain = live[10], live[11:13], live[13]
+    rise = height / np.maximum(pieces, 1.0)
+    step = np.empty_like(climb)
+    for end in (0, 1):
+        up = climb[end]
+        kink = np.abs(reach[end] * rise - chord * up)
+        kinked = kink > _STRAIGHT * (reach[end] * chord + up * rise)
+        np.multiply(share[end] * (up + rise) - up, gain * kinked, out=step[end])
+        # The spiral now starts where its first end has moved to, with its old rise.
+        rise = step[0] - rise
+    return step
+
+
+def _next_point(live: Array) -> Array:
+    """(3, K) chord from a tangent point to the spiral's next point; for both ends, where the line
+    from the path's point to that next point passes the tangent point, as a share of the line."""
+    reach, radius, angle, pieces = live[4:6], live[6], live[7], np.maximum(live[9], 1.0)
     sine = np.sin(0.5 * angle / pieces)
     chord = 2.0 * radius * sine
     ahead = chord * np.sqrt(1.0 - sine**2) * reach
     line = reach**2 + ahead
-    # Where the line from the path's point to the spiral's next point passes the tangent point.
-    share = line / (line + ahead + chord**2)
-    rise = height / pieces
-    step = np.empty_like(climb)
-    for end in (0, 1):
-        up = climb[end]
-        bend = reach[end] * rise - chord * up
-        kinked = ~(np.abs(bend) <= _STRAIGHT * (reach[end] * chord + up * rise))
-        np.multiply(1.5 * (share[end] * (up + rise) - up), kinked & several, out=step[end])
-        # The spiral now starts where its first end has moved to, with its old rise.
-        rise = step[0] - rise
-    return step
+    return np.stack([chord, *(line / (line + ahead + chord**2))])

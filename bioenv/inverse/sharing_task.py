@@ -51,6 +51,8 @@ def sharing_problem(
         active=np.maximum(capacity.active, 0.0),
         passive=np.maximum(capacity.passive, 0.0),
         max_isometric_force=anatomy.max_isometric_force,
+        lower=anatomy.activation_range[:, 0],
+        upper=anatomy.activation_range[:, 1],
         muscles=anatomy.muscles,
         coordinates=tuple(anatomy.coordinates[free[i]] for i in chosen),
         reserve=np.full(chosen.size, settings.reserve),

@@ -84,7 +84,8 @@ class Anatomy(Protocol):
             locked (n,) bool: held at default.
         independent (n,) bool: False where a coupler makes a coordinate follow another.
         root (n,) bool: coordinates between ground and the first body: residuals.
-        muscles, markers, joints: names; see the classes above. mass kg; body_weight N.
+        muscles, markers, joints: names; see the classes above. activation_range (m, 2): between
+            which a muscle can choose; 0 to 0 for one that is switched off. mass kg; body_weight N.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Anatomy(Protocol):
     root: NDArray[np.bool_]
     muscles: tuple[str, ...]
     max_isometric_force: Array
+    activation_range: Array
     markers: tuple[BodyMarker, ...]
     joints: tuple[ReportedJoint, ...]
     mass: float

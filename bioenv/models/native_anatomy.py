@@ -59,6 +59,7 @@ class NativeAnatomy:
         self.root = floating(mj)
         self.muscles = model.muscles
         self.max_isometric_force: Array = model.muscle.max_isometric_force
+        self.activation_range: Array = np.tile([0.0, 1.0], (len(self.muscles), 1))
         self.markers = _markers(mj)
         self.joints = _joints(mj)
         self.mass, self.body_weight = model.mass, model.body_weight

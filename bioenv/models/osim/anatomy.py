@@ -82,6 +82,10 @@ class OsimAnatomy:
         self.max_isometric_force: Array = np.array(
             [m.max_isometric_force for m in description.muscles]
         )
+        self.activation_range: Array = np.array(
+            [(m.min_control, m.max_control) if m.enabled else (0, 0) for m in description.muscles],
+            dtype=float,
+        ).reshape(-1, 2)
         self.markers = tuple(
             BodyMarker(m.name, self.body_id(m.body), m.location) for m in description.markers
         )

@@ -19,7 +19,6 @@ MODELS = (
     "opensim_gait_subject01/gait2392/subject01_simbody.osim",
     "opensim_reference/rajagopal80_walk/model.osim",
     "uhlrich2022_treadmill/Rajagopal_scaled_Sub1_gasAvoid.osim",
-    "grand_challenge5_PS/GC5_FemAntev12Deg.osim",
 )
 POSES = 4
 SURFACES = {"cylinder": (1, 2), "sphere": (1, 2), "ellipsoid": (1,), "torus": (1,)}

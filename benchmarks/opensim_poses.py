@@ -23,7 +23,6 @@ MODELS = (
     "rajagopal2016_walk/subject_walk_scaled.osim",
     "falisse2019_subject1/subject1.osim",
     "uhlrich2022_treadmill/Rajagopal_scaled_Sub1_gasAvoid.osim",
-    "grand_challenge5_PS/GC5_FemAntev12Deg.osim",
     "arnold2013_consistent/subject01/subject01.osim",
 )
 POSES = 10

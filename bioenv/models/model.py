@@ -159,8 +159,8 @@ def _suffixes(names: tuple[str, ...], prefix: str) -> tuple[str, ...]:
 
 
 def _mirror(names: tuple[str, ...]) -> NDArray[np.intp]:
-    swap = {"_r": "_l", "_l": "_r"}
-    other = (n[:-2] + swap[n[-2:]] if n[-2:] in swap else n for n in names)
+    swap = {"r": "l", "l": "r"}
+    other = ("_".join(swap.get(part, part) for part in name.split("_")) for name in names)
     return np.array(
         [names.index(o) if o in names else i for i, o in enumerate(other)], dtype=np.intp
     )

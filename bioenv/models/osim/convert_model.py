@@ -156,7 +156,7 @@ def _report(draft: _Draft, mj: mujoco.MjModel, source: str, seconds: float) -> C
     )
     arms = [error for by_leader in measured.arm for error in by_leader.values()]
     disabled = [m.name for m in description.muscles if not m.enabled]
-    notes = [*draft.anatomy.notes, *draft.converted.notes]
+    notes = [*description.notes, *draft.converted.notes]
     if disabled:
         notes.append(f"muscles that apply no force left out: {', '.join(disabled)}")
     return ConversionReport(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bioenv.models.osim.convert_skeleton import Leader, fit_quartic, sample_range
 from bioenv.models.osim.description import GROUND, Coupler, Description, Muscle, PathPoint
 from bioenv.models.osim.fit import Carrier
+from bioenv.models.osim.functions import Constant
 from bioenv.models.osim.skeleton import UPRIGHT
 from bioenv.models.osim.tendon import Site
 
@@ -38,7 +39,7 @@ def carriers(description: Description, leaders: Sequence[Leader]) -> list[Moving
         for point in muscle.points:
             if point.motion is None:
                 continue
-            names = {part[0] for part in point.motion if part is not None}
+            names = {part[0] for part in point.motion if part and not isinstance(part[1], Constant)}
             if len(names) == 1:
                 groups.setdefault((point.body, names.pop()), []).append((muscle, point))
     joints = {one.coordinate: one for one in leaders}

@@ -27,6 +27,7 @@ UPRIGHT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 # Moving bodies of MuJoCo need some mass: 1e-12 of a human's changes nothing.
 _LEAST_MASS, _LEAST_INERTIA = 1e-10, 1e-13
+_THIN = 1e-9  # how near to the edge of the triangle inequality moments of inertia may lie
 
 
 class Drive(NamedTuple):
@@ -216,11 +217,14 @@ def _set_inertia(target: mujoco.MjsBody, body: Body) -> Array | None:
     moments, axes = np.linalg.eigh(body.inertia)
     if np.linalg.det(axes) < 0.0:
         axes[:, 0] *= -1.0
-    impossible = moments[2] > (moments[0] + moments[1]) * (1.0 + 1e-9) or moments[0] < 0.0
+    most = moments[0] + moments[1]
+    impossible = moments[2] > most * (1.0 + _THIN) or moments[0] < 0.0
     target.explicitinertial = True
     target.mass = max(body.mass, _LEAST_MASS)
     target.ipos = body.mass_center
     target.iquat = quaternion(axes)
-    possible = np.full(3, np.abs(moments).mean()) if impossible else moments
+    # A flat body lies on the edge, where rounding decides.
+    edge = np.minimum(moments, [np.inf, np.inf, most * (1.0 - _THIN)])
+    possible = np.full(3, np.abs(moments).mean()) if impossible else edge
     target.inertia = np.maximum(possible, _LEAST_INERTIA)
     return moments if impossible else None

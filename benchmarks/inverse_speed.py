@@ -31,7 +31,7 @@ from bioenv.inverse.muscles.static import static_optimization
 from bioenv.inverse.sharing_task import sharing_problem
 from bioenv.lab import sto, trc
 from bioenv.lab.external_loads import read_external_loads
-from bioenv.lab.opensim_filter import opensim_coordinates
+from bioenv.lab.opensim_filter import Smoothed, opensim_coordinates
 from bioenv.models import osim
 
 # case -> first and last instant of OpenSim's static optimization, s
@@ -68,30 +68,23 @@ def ours(case: Path) -> dict[str, float]:
         figures[IK] = 1000 * seconds / len(markers.time)
     loads = read_external_loads(case / "ext.xml")
 
-    def dynamics() -> None:
+    def dynamics() -> tuple[Smoothed, np.ndarray, np.ndarray]:
         smooth = opensim_coordinates(table.time, raw, 6.0)
         q = anatomy.couple(smooth.value)
         contacts = [contact_at(load.plate, load.body, smooth.time) for load in loads]
         external = [Contact(c.body, c.force, c.point, c.moment) for c in contacts]
-        generalized_forces(anatomy, q, smooth.first, smooth.second, external)
+        return smooth, q, generalized_forces(anatomy, q, smooth.first, smooth.second, external)
 
     figures[ID] = 1000 * best_seconds(dynamics) / len(table.time)
-    figures[SO] = muscle_forces(anatomy, table.time, raw)
-    return figures
+    smooth, q, torque = dynamics()
 
-
-def muscle_forces(anatomy: osim.OsimAnatomy, at: np.ndarray, raw: np.ndarray) -> float:
-    """Geometry, capacity and the quadratic program, milliseconds per frame."""
-    smooth = opensim_coordinates(at, raw, 6.0)
-    q, qd = anatomy.couple(smooth.value), smooth.first
-    torque = generalized_forces(anatomy, q, qd, smooth.second)
-
-    def work() -> None:
-        geometry = anatomy.muscle_geometry(q, qd)
+    def muscles() -> None:
+        geometry = anatomy.muscle_geometry(q, smooth.first)
         capacity = anatomy.muscle_capacity(geometry)
         static_optimization(sharing_problem(anatomy, smooth.time, q, torque, geometry, capacity))
 
-    return 1000 * best_seconds(work) / len(at)
+    figures[SO] = 1000 * best_seconds(muscles) / len(table.time)
+    return figures
 
 
 def theirs(python: str, case: Path, span: tuple[float, float]) -> dict[str, float]:

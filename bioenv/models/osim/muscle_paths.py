@@ -171,7 +171,11 @@ class Skeleton(Protocol):
     """What is needed of an anatomy; OsimAnatomy has it."""
 
     mj: mujoco.MjModel
-    paths: MusclePaths
+
+    @property
+    def paths(self) -> MusclePaths:
+        """The muscles' paths."""
+        ...
 
     def expand(self, q: Array, qd: Array | None = None, qdd: Array | None = None) -> JointState:
         """The MuJoCo tree's state."""

@@ -90,6 +90,6 @@ class Frames:
 
     def of(self, node: Node) -> tuple[str, Pose]:
         """Body and pose of the frame that a point, marker or contact sphere is fixed to."""
-        tags = ("socket_parent_frame", "socket_parent_frame_connectee_name", "body")
-        tags += ("socket_frame", "socket_frame_connectee_name", "body_name")
-        return self.resolve(node, node.text(*tags))
+        sockets = ("socket_parent_frame", "socket_frame")
+        named = (f"{socket}_connectee_name" for socket in sockets)
+        return self.resolve(node, node.text(*sockets, *named, "body", "body_name"))

@@ -171,8 +171,8 @@ def test_a_coordinate_without_muscles_is_left_to_its_reserve_or_missing() -> Non
     assert found.reserve_torque[0, 1] == pytest.approx(7.0)
     assert found.cost[0] == pytest.approx(2 * 0.1**2 + 3.5**2)
     without = static_optimization(_problem([[10.0, 7.0]], arm, [1000.0, 1000.0]))
-    np.testing.assert_allclose(without.missing_torque, [[0.0, 7.0]], atol=1e-9)
-    np.testing.assert_allclose(without.activation, found.activation)
+    np.testing.assert_allclose(without.missing_torque, [[0.0, 7.0]], atol=1e-7)
+    np.testing.assert_allclose(without.activation, found.activation, rtol=1e-9)
     assert without.status[0] == Status.SHORT
 
 

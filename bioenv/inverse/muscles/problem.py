@@ -7,7 +7,7 @@ for k coordinates and more muscles than that, so a rule must choose the activati
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -111,6 +111,11 @@ class SharingProblem:
                 f"bounds of {self.muscles[muscle]} leave no room: lower {self.lower[muscle]:g}, "
                 f"upper {self.upper[muscle]:g}"
             )
+
+    def at(self, frames: NDArray[np.intp]) -> SharingProblem:
+        """The problem at some of its frames."""
+        names = ("time", "torque", "moment_arm", "active", "passive")
+        return replace(self, **{name: getattr(self, name)[frames] for name in names})
 
     @property
     def demand(self) -> Array:

@@ -113,7 +113,7 @@ def wellposedness(
         )
     stride = max(1, -(-count // max_frames))
     frames = np.arange(0, count, stride)
-    judged = _at(problem, frames)
+    judged = problem.at(frames)
     moved = (problem.gain != 0).any(axis=(0, 2)) & np.isfinite(problem.reserve)
     reachable, missing, missing_1norm = _existence(problem, moved)
     gain = judged.gain[:, moved]
@@ -145,12 +145,6 @@ def wellposedness(
     )
 
 
-def _at(problem: SharingProblem, frames: NDArray[np.intp]) -> SharingProblem:
-    """The problem at some frames."""
-    names = ("time", "torque", "moment_arm", "active", "passive")
-    return replace(problem, **{name: getattr(problem, name)[frames] for name in names})
-
-
 def _existence(
     problem: SharingProblem, moved: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], Array, Array]:
@@ -164,7 +158,7 @@ def _existence(
     by_2norm = np.zeros_like(by_1norm)
     short = np.flatnonzero(~reachable)
     if short.size:
-        alone = replace(_at(problem, short), reserve=np.where(moved, 0.0, np.inf))
+        alone = replace(problem.at(short), reserve=np.where(moved, 0.0, np.inf))
         by_2norm[short] = np.where(moved, static_optimization(alone).missing_torque, 0.0)
     return reachable, by_2norm, by_1norm
 

@@ -33,8 +33,9 @@ ACCOUNTED = 0.95  # of the activations' sum of squares, that the extracted syner
 STRENGTH = 1e-4  # stiffness of a synergy's strength: its own use costs next to nothing
 # Weight of the deviation when only synergies are allowed, and the missing torque, N*m, that costs
 # as much as a fully active muscle then.
-STRICT_WEIGHT = 1e8
-STRICT_MISSING = 1.0
+STRICT_WEIGHT = 1e10
+STRICT_MISSING = 0.1
+STRICT_SHORT = 0.05  # N*m: frames that miss more are short then
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +73,8 @@ def synergy_optimization(
             `activation`. A muscle that is in none of the given patterns is free.
         activation: (S, m) from which patterns are extracted, EMG of all muscles for instance;
             static optimization of this problem when None.
-        weight: of the deviation from synergies; inf allows nothing else: then 1 N*m of missing
-            torque costs as much as a fully active muscle, and frames with any are SHORT.
+        weight: of the deviation from synergies; inf allows nothing else: then 0.1 N*m of missing
+            torque cost as much as a fully active muscle, and frames that miss 0.05 are SHORT.
 
     Returns a :class:`SynergySharing`. Raises BioenvError for a number outside 1 ... m, patterns
     that are negative or of the wrong shape, and a negative weight.
@@ -194,5 +195,6 @@ def _solve(problem: SharingProblem, patterns: Array, weight: float) -> tuple[Tar
     reserve[:, problem.reserve == 0] = 0.0
     none = problem.reserve[deviation.rows] == 0
     size = MISSING * np.abs(problem.gain).max(axis=(1, 2), initial=1.0)
+    size = np.maximum(size, STRICT_SHORT if np.isinf(weight) else 0.0)
     short = np.abs(left[:, none]).max(axis=1, initial=0.0) > size
     return Targeted(activation, reserve, short, converged), strength

@@ -44,8 +44,7 @@ def sentences(report: WellPosedness) -> list[str]:
         )
     if report.stride > 1:
         lines.append(
-            f"  uniqueness and stability judged in every {report.stride}th frame "
-            f"({len(report.frames)} of {len(report.time)})"
+            f"  uniqueness and stability judged in one frame out of {report.stride}"
         )
     return lines
 

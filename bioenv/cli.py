@@ -167,6 +167,11 @@ def _inverse(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument("--markers", metavar="FILE", help="marker trajectories, .trc or .c3d")
     source.add_argument("--coordinates", metavar="FILE", help="joint angles, .mot or .sto")
+    command.add_argument(
+        "--angles",
+        choices=("degrees", "radians"),
+        help="unit of --coordinates, if not the header's",
+    )
     command.add_argument("--forces", metavar="FILE", help="ground forces, .mot, .sto or .c3d")
     command.add_argument("--external-loads", metavar="FILE", help="OpenSim's .xml: force to body")
     command.add_argument("--emg", metavar="FILE", help="EMG, raw or envelopes: .sto .c3d .anc .csv")
@@ -188,8 +193,15 @@ def _inverse_settings(command: argparse.ArgumentParser) -> None:
         "--cutoff", type=arguments.from_zero, default=6.0, metavar="HZ",
         help="low-pass of the coordinates, default 6; 0 for none",
     )  # fmt: skip
-    command.add_argument("--start", type=float, metavar="S", help="first instant, s")
-    command.add_argument("--stop", type=float, metavar="S", help="last instant, s")
+    command.add_argument(
+        "--force-cutoff", type=arguments.positive, metavar="HZ",
+        help="low-pass of the ground forces; without it they stay as they are",
+    )  # fmt: skip
+    command.add_argument("--start", type=arguments.instant, metavar="S", help="first instant, s")
+    command.add_argument("--stop", type=arguments.instant, metavar="S", help="last instant, s")
+    command.add_argument(
+        "--keep-gaps", action="store_true", help="leave markers unseen where they were not seen"
+    )
     command.add_argument(
         "--method", choices=("static", "dynamic", "emg", "synergy"), default="static",
         help="how muscles share the torque, default static",

@@ -37,3 +37,10 @@ def seconds(text: str) -> float:
     if not 0.0 < value < 1e5:
         raise argparse.ArgumentTypeError(f"a positive number of seconds, not {text!r}")
     return value
+
+
+def instant(text: str) -> float:
+    value = _number(text)
+    if not -1e6 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"an instant in seconds, not {text!r}")
+    return value

@@ -37,14 +37,15 @@ def claim_folder(folder: Path, names: Iterable[str], mark: str, force: bool) -> 
         if path.exists() and not path.is_dir():
             raise BioenvError(f"{path} is a file; give a folder for the results")
     standing = [name for name in names if (folder / name).exists()]
-    if standing and not force and not _made_by_us(folder / mark):
+    if standing and not force and not made_by_us(folder / mark):
         raise BioenvError(
             f"{folder} holds {', '.join(standing)}, not written by this command; choose another "
             "folder, or --force"
         )
 
 
-def _made_by_us(path: Path) -> bool:
+def made_by_us(path: Path) -> bool:
+    """Whether a JSON file says that bioenv wrote it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError):

@@ -8,25 +8,28 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bioenv.commands.files import claim_folder
+from bioenv.commands.files import claim_folder, made_by_us
 from bioenv.commands.listing import table
 from bioenv.commands.trial_files import read_body, read_measured, read_weights
-from bioenv.inverse.analysis import Analysis, Settings
-from bioenv.inverse.outputs import FILES, write
+from bioenv.inverse.analysis import GRAVE, Analysis, Settings
+from bioenv.inverse.outputs import ADJUSTED, FILES, MARK, write
 from bioenv.inverse.pipeline import analyse
 
 REPORT = "report.pdf"
+ALL = (*FILES, ADJUSTED, REPORT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the files, analyse, write the results, and print what was found and how fast."""
     folder = Path(args.out)
-    claim_folder(folder, (*FILES, REPORT), "residuals.json", args.force)
+    claim_folder(folder, ALL, MARK, args.force)
+    settings = _settings(args)
     anatomy, notes = read_body(args.model, static=args.static, mass=args.mass)
     measured = read_measured(
         anatomy,
         markers=args.markers,
         coordinates=args.coordinates,
+        angles=args.angles,
         forces=args.forces,
         external_loads=args.external_loads,
         emg=args.emg,
@@ -38,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
             bar.update(number / count - bar.n)
             bar.set_description_str(stage)
 
-        found = analyse(anatomy, measured, _settings(args), progress=progress)
+        found = analyse(anatomy, measured, settings, progress=progress)
         bar.update(1.0 - bar.n)
+    earlier = [folder / name for name in ALL] if made_by_us(folder / MARK) else []
     written = write(found, folder)
     if not args.no_report:
         from bioenv.evaluate.report.inverse_pages import write as write_pages
@@ -48,12 +52,18 @@ def run(args: argparse.Namespace) -> int:
     _show(found)
     for path in written:
         print(f"wrote {path}")
+    for path in earlier:
+        if path not in written and path.exists():
+            # Beside these files it would pass for a result of this run.
+            path.unlink()
+            print(f"removed {path} of an earlier run")
     return 0
 
 
 def _settings(args: argparse.Namespace) -> Settings:
     return Settings(
         cutoff=args.cutoff or None,
+        force_cutoff=args.force_cutoff,
         start=args.start,
         stop=args.stop,
         method=args.method,
@@ -63,6 +73,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         passive=args.passive,
         emg_side=args.emg_side,
         weights=read_weights(args.weights) if args.weights else {},
+        fill_gaps=not args.keep_gaps,
         reduce_residuals=args.reduce_residuals,
     )
 
@@ -76,4 +87,4 @@ def _show(found: Analysis) -> None:
     for line in found.summary():
         print(line)
     for note in found.notes:
-        print(f"note: {note}")
+        print(note if note.startswith(GRAVE) else f"note: {note}")

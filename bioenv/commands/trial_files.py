@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from bioenv import models
 from bioenv.errors import BioenvError
 from bioenv.inverse.markers import read_marker_weights
 from bioenv.inverse.measured import Measured, coordinates_of
-from bioenv.lab import sto
+from bioenv.inverse.static_scaling import scale_to_static
 from bioenv.lab.checks import check_markers, check_plates
-from bioenv.lab.external_loads import ExternalForce, forces_of, read_external_loads
+from bioenv.lab.csv_table import read_table
+from bioenv.lab.external_loads import forces_of, read_external_loads
+from bioenv.lab.finding import words
 from bioenv.lab.trial import ForcePlate, Markers
 from bioenv.lab.trial_files import read_emg, read_trial
 from bioenv.models import osim
@@ -19,6 +24,7 @@ from bioenv.models.anatomy import Anatomy
 from bioenv.models.native_anatomy import NativeAnatomy
 
 C3D = ".c3d"
+STILL = 0.05  # m, the median marker of someone who stands sways less
 Plates = tuple[tuple[ForcePlate, str | None], ...]
 
 
@@ -54,9 +60,20 @@ def _opensim_body(
         scaled = osim.OsimAnatomy(osim.scale(description, {}, mass=mass))
         return scaled, (*scaled.notes, f"mass scaled from {description.mass:.1f} to {mass:.1f} kg")
     markers = read_markers(static)
-    result = osim.scale_to_static(description, markers.names, markers.positions, mass=mass)
+    result = scale_to_static(description, markers.names, markers.positions, mass=mass)
     scaled = osim.OsimAnatomy(result.description)
-    return scaled, (*scaled.notes, *result.notes)
+    fit, name = result.report, Path(static).name
+    grave = "" if fit.within_guide else "warning: "
+    notes = [f"{grave}scaled to {name}: {str(fit).splitlines()[0]}", *result.notes]
+    moved = np.nanmedian(np.ptp(markers.positions[:, markers.seen().all(axis=0)], axis=0))
+    if moved > STILL:
+        notes.append(
+            f"warning: markers move by {moved:.2f} m in {name}, their mean was taken: is it a "
+            "trial of standing?"
+        )
+    if mass is None:
+        notes.append(f"the mass is still the model's, {description.mass:.1f} kg: give --mass")
+    return scaled, (*scaled.notes, *notes)
 
 
 def read_markers(file: str) -> Markers:
@@ -77,33 +94,45 @@ def read_measured(
     *,
     markers: str | None,
     coordinates: str | None,
+    angles: str | None = None,
     forces: str | None,
     external_loads: str | None,
     emg: str | None,
     notes: tuple[str, ...] = (),
 ) -> Measured:
-    """Everything the trial's files hold. A .c3d of markers brings its plates along."""
+    """Everything the trial's files hold. A .c3d of markers brings its plates and EMG along.
+
+    angles: "degrees" or "radians" in place of what the header of `coordinates` says.
+    """
     found = list(notes)
-    seen = time = q = None
+    seen = time = q = recorded = None
     plates: Plates = ()
     if markers is not None:
         trial = read_trial(markers)
         if trial.markers is None:
             raise BioenvError(f"{markers} holds no markers")
-        seen = trial.markers
+        seen, recorded = trial.markers, trial.emg
         plates = tuple((plate, None) for plate in trial.forces)
-        found += map(str, (*trial.findings, *check_markers(seen, Path(markers).name)))
+        checked = check_markers(seen, Path(markers).name)
+        # Short gaps of many markers are summed up where they are filled.
+        grave = [one for one in checked if one.kind != "occlusion" or one.severity != "note"]
+        found += words((*trial.findings, *grave))
     else:
         assert coordinates is not None
-        table = sto.read(coordinates)
+        table = read_table(coordinates)
+        if angles is not None:
+            table = replace(table, in_degrees=angles == "degrees")
         q, more = coordinates_of(anatomy, table)
         time = table.time
-        found += [*map(str, table.findings), *more]
+        found += [*words(table.findings), *more]
     if forces is not None or external_loads is not None:
         plates, more = read_plates(forces, external_loads)
         found += more
-    found += map(str, check_plates([plate for plate, _ in plates], anatomy.mass))
-    recorded = read_emg(emg) if emg is not None else None
+    plates, odd = _usable(plates, anatomy.mass)
+    found += odd
+    if emg is not None:
+        recorded = read_emg(emg)
+        found += words(recorded.findings)
     return Measured(
         name=Path(markers or coordinates or "trial").stem,
         markers=seen,
@@ -118,18 +147,28 @@ def read_measured(
 def read_plates(forces: str | None, external_loads: str | None) -> tuple[Plates, tuple[str, ...]]:
     """Plates with the bodies they act on, as an ExternalLoads file or the columns' names say."""
     if forces is not None and Path(forces).suffix.lower() == C3D:
+        if external_loads is not None:
+            raise BioenvError(
+                "--external-loads says which columns of a table act on which body; the plates of "
+                f"{forces} are given to the feet by themselves: leave it out"
+            )
         trial = read_trial(forces)
         if not trial.forces:
             raise BioenvError(f"{forces} holds no force plates")
-        return tuple((plate, None) for plate in trial.forces), tuple(map(str, trial.findings))
+        return tuple((plate, None) for plate in trial.forces), tuple(words(trial.findings))
     if forces is not None:
         loads = forces_of(forces, external_loads)
     else:
         assert external_loads is not None
         loads = read_external_loads(external_loads)
-    findings = [str(finding) for load in loads for finding in load.findings]
-    return tuple(_plate(load) for load in loads), tuple(dict.fromkeys(findings))
+    findings = words(finding for load in loads for finding in load.findings)
+    return tuple((load.plate, load.body) for load in loads), tuple(dict.fromkeys(findings))
 
 
-def _plate(load: ExternalForce) -> tuple[ForcePlate, str | None]:
-    return load.plate, load.body
+def _usable(plates: Plates, mass: float) -> tuple[Plates, list[str]]:
+    """The plates without those whose force points down, and what is odd about all of them."""
+    both = [plate for plate, _ in plates]
+    found = check_plates(both, mass)
+    wrong = {one.where.removeprefix("plate ") for one in found if one.kind == "force_sign"}
+    notes = words(found) + [f"plate {name} is left out" for name in sorted(wrong)]
+    return tuple((plate, body) for plate, body in plates if plate.name not in wrong), notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from bioenv.errors import BioenvError, unknown
 from bioenv.inverse.emg_agreement import Agreement
 from bioenv.inverse.muscles.problem import Sharing, SharingProblem
+from bioenv.lab.electrodes import Electrode
 from bioenv.models.anatomy import Anatomy, MuscleCapacity, MuscleGeometry
 
 Array = NDArray[np.float64]
 
 METHODS = ("static", "dynamic", "emg", "synergy")
 COSTS = ("activation", "force")
+GRAVE = ("error: ", "warning: ")  # how a note begins that must not be missed
 MUSCLE_ARM = 1e-3  # m; a coordinate no muscle turns by more than this is moved by something else
 
 
@@ -26,14 +28,14 @@ class Settings:
     """How to analyse a trial.
 
     cutoff: low-pass of the coordinates, Hz, None for none (6 Hz is OpenSim's custom in walking);
-    force_cutoff: of the ground force, None for as measured. start, stop: s, None for the trial's.
+    force_cutoff: of the ground force, None for as measured. start, stop: s, None for the trial's
+    first and last.
     method: how muscles share the torque; cost and exponent: what they minimize. reserve: N*m per
     unit of a motor beside the muscles in each coordinate, which costs its activation squared; so
     weak that it gives what muscles cannot and little more. 0 for none. passive: let passive forces
     help.
-    emg_side: leg of electrodes whose name says none. weights: of markers, by name.
-    reduce_residuals: adjust mass distribution and kinematics a little. frames_per_second of
-    markers is never changed.
+    emg_side: leg of electrodes whose name says none. weights: of markers, by name. fill_gaps: of
+    markers. reduce_residuals: adjust mass distribution and kinematics a little.
     """
 
     cutoff: float | None = 6.0
@@ -47,6 +49,7 @@ class Settings:
     passive: bool = False
     emg_side: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
+    fill_gaps: bool = True
     reduce_residuals: bool = False
 
     def __post_init__(self) -> None:
@@ -62,6 +65,13 @@ class Settings:
             raise BioenvError(f"exponent must be at least 1, got {self.exponent:g}")
         if self.reserve < 0:
             raise BioenvError(f"reserve must be 0 (none) or positive, got {self.reserve:g} N*m")
+        if self.start is not None and self.stop is not None and not self.start < self.stop:
+            raise BioenvError(f"start {self.start:g} s must come before stop {self.stop:g} s")
+
+
+def gravity(note: str) -> int:
+    """Rank of a note: errors, warnings, the others."""
+    return next((i for i, word in enumerate(GRAVE) if note.startswith(word)), len(GRAVE))
 
 
 class Stage(NamedTuple):
@@ -92,18 +102,27 @@ class GroundContact(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Kinematics:
-    """Movement at T frames: time (T,) s; raw (T, n) as measured or fitted to markers; q, qd, qdd
-    (T, n) filtered and differentiated; marker_rms (T,) m and marker_max m when markers were fitted.
+    """Movement at T frames: time (T,) s; q, qd, qdd (T, n) filtered and differentiated.
+
+    raw (R, n) at raw_time (R,) s: as measured or fitted to markers, on the clock of the file.
+    markers (R, M, 3) m, world, and marker_error (R, M) m, NaN where unseen, when there were any.
     """
 
     time: Array
-    raw: Array
     q: Array
     qd: Array
     qdd: Array
+    raw_time: Array
+    raw: Array
     marker_names: tuple[str, ...] = ()
-    markers: Array | None = None  # (T, M, 3) m, world, NaN unseen
-    marker_error: Array | None = None  # (T, M) m, NaN unseen
+    markers: Array | None = None
+    marker_error: Array | None = None
+
+    def between(self, part: slice) -> Kinematics:
+        """These frames only; what was measured stays whole."""
+        return replace(
+            self, time=self.time[part], q=self.q[part], qd=self.qd[part], qdd=self.qdd[part]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +139,12 @@ class Loads:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Everything found about a trial. What could not be computed is None, and `notes` says why.
+    """Everything found about a trial.
 
-    torque: (T, n) generalized forces of each coordinate, OpenSim's names and senses; residuals:
-    figures against Hicks et al. 2015 by name; well_posed: JSON-able report on the muscle problem.
+    What could not be computed is None, and `notes` say why, grave ones first.
+    belt_speed: m/s of the treadmill, 0 on the floor. torque: (T, n) generalized forces of each
+    coordinate, OpenSim's names and senses; residuals: figures against Hicks et al. 2015 by name;
+    well_posed: JSON-able report on the muscle problem.
     """
 
     name: str
@@ -131,6 +152,7 @@ class Analysis:
     settings: Settings
     kinematics: Kinematics
     contacts: tuple[GroundContact, ...] = ()
+    belt_speed: float = 0.0
     torque: Array | None = None
     residuals: Mapping[str, Any] = field(default_factory=dict)
     geometry: MuscleGeometry | None = None
@@ -141,6 +163,7 @@ class Analysis:
     well_posed: Mapping[str, Any] = field(default_factory=dict)
     emg_time: Array | None = None
     emg: Mapping[str, Array] = field(default_factory=dict)
+    electrodes: tuple[Electrode, ...] = ()
     agreement: tuple[Agreement, ...] = ()
     stages: tuple[Stage, ...] = ()
     notes: tuple[str, ...] = ()
@@ -187,7 +210,7 @@ class Analysis:
         frame, column = np.unravel_index(int(np.argmax(left)), left.shape)
         share = 100 * left.max() / max(float(np.abs(self.problem.torque[:, column]).max()), 1e-9)
         return (
-            f"torque beside the muscles: at most {left.max():.2g} N*m "
+            f"torque beside the muscles: at most {left.max():.3g} N*m "
             f"({self.problem.coordinates[column]}, {self.time[frame]:.2f} s; {share:.0f} % of that "
             "coordinate's peak)"
         )

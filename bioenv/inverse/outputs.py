@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bioenv.inverse.analysis import Analysis, Loads
 from bioenv.inverse.standard import to_motion
-from bioenv.motion_io import write_atomically, write_table
+from bioenv.motion_io import opensim_axes, write_atomically, write_table
 
 Array = NDArray[np.float64]
 
@@ -22,6 +22,8 @@ FILES = (
     "joint_contact_force.sto", "wellposedness.json", "residuals.json", "motion.nc",
 )  # fmt: skip
 """What a complete analysis writes; a file whose content could not be computed is left out."""
+ADJUSTED = "kinematics_adjusted.mot"  # beside the measured one, when residuals were reduced
+MARK = "residuals.json"  # always there, and says who made it
 
 
 def write(analysis: Analysis, directory: str | Path) -> list[Path]:
@@ -31,7 +33,8 @@ def write(analysis: Analysis, directory: str | Path) -> list[Path]:
     Returns the paths.
     """
     folder = Path(directory)
-    written = [_kinematics(analysis, folder)]
+    written = [write_json(folder / MARK, residual_report(analysis))]
+    written += _kinematics(analysis, folder)
     if analysis.torque is not None:
         written.append(_torques(analysis, folder))
     if analysis.sharing is not None:
@@ -41,10 +44,9 @@ def write(analysis: Analysis, directory: str | Path) -> list[Path]:
         ):
             written.append(_muscles(analysis, folder / f"{channel}.sto", values))
     if analysis.loads is not None:
-        written.append(_loads(analysis.loads, analysis.time, folder))
+        written.append(_loads(analysis.loads, analysis.anatomy.y_up, analysis.time, folder))
     if analysis.well_posed:
         written.append(write_json(folder / "wellposedness.json", analysis.well_posed))
-    written.append(write_json(folder / "residuals.json", residual_report(analysis)))
     written.append(to_motion(analysis).save(folder / "motion.nc"))
     return written
 
@@ -113,12 +115,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _kinematics(analysis: Analysis, folder: Path) -> Path:
-    anatomy = analysis.anatomy
+def _kinematics(analysis: Analysis, folder: Path) -> list[Path]:
+    """The coordinates as measured or fitted; what residual reduction made of them beside these."""
+    anatomy, moved = analysis.anatomy, analysis.kinematics
     factor = np.where(anatomy.rotational, 180 / np.pi, 1.0)
-    table = np.column_stack([analysis.time, analysis.kinematics.raw * factor])
-    labels = ("time", *anatomy.coordinates)
-    return write_table(folder / "kinematics.mot", labels, table, in_degrees=True)
+    tables = {"kinematics.mot": (moved.raw_time, moved.raw)}
+    if "reduction" in analysis.residuals:
+        tables[ADJUSTED] = moved.time, moved.q
+    return [
+        write_table(
+            folder / name,
+            ("time", *anatomy.coordinates),
+            np.column_stack([time, q * factor]),
+            in_degrees=True,
+        )
+        for name, (time, q) in tables.items()
+    ]
 
 
 def _torques(analysis: Analysis, folder: Path) -> Path:
@@ -138,13 +150,13 @@ def _muscles(analysis: Analysis, path: Path, values: Array) -> Path:
     return write_table(path, ("time", *analysis.problem.muscles), table, in_degrees=False)
 
 
-def _loads(loads: Loads, time: Array, folder: Path) -> Path:
+def _loads(loads: Loads, y_up: bool, time: Array, folder: Path) -> Path:
     labels = ["time"]
     parts = [time[:, None]]
     for j, prefix in enumerate(loads.columns):
         for letter, values in (("f", loads.force), ("m", loads.moment), ("p", loads.point)):
             labels += [f"{prefix}_{letter}{axis}" for axis in "xyz"]
-            parts.append(values[:, j])
+            parts.append(values[:, j] if y_up else opensim_axes(values[:, j]))
     table = np.hstack(parts)
     path = folder / "joint_contact_force.sto"
     return write_table(path, tuple(labels), table, in_degrees=False)

@@ -9,64 +9,36 @@ A stage whose input is missing is left out and said; the others still run.
 from __future__ import annotations
 
 import json
-import time as clock
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.errors import BioenvError
-from bioenv.inverse.analysis import (
-    Analysis,
-    GroundContact,
-    Kinematics,
-    Loads,
-    Settings,
-    Stage,
-)
+from bioenv.inverse.analysis import Analysis, GroundContact, Loads, Settings, gravity
 from bioenv.inverse.dynamics import Contact
 from bioenv.inverse.electromyography import Heard, hear
 from bioenv.inverse.emg_agreement import agreement
 from bioenv.inverse.generalized import generalized_forces
-from bioenv.inverse.ground import ground_contacts
+from bioenv.inverse.ground import covered, filtered, ground_contacts
 from bioenv.inverse.hicks import judge
-from bioenv.inverse.kinematics import inverse_kinematics
 from bioenv.inverse.measured import Measured
+from bioenv.inverse.movement import movement
 from bioenv.inverse.muscles.methods import share
 from bioenv.inverse.muscles.problem import Status
 from bioenv.inverse.muscles.wellposed import WellPosedness, wellposedness
 from bioenv.inverse.reaction import joint_reaction
 from bioenv.inverse.residual_reduction import reduce_residuals
 from bioenv.inverse.sharing_task import sharing_problem
-from bioenv.lab.opensim_filter import opensim_coordinates
+from bioenv.inverse.stages import Progress, Watch
 from bioenv.models.anatomy import Anatomy
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage, its number and how many there are."""
 
-STAGES = (
-    "inverse kinematics", "filter", "inverse dynamics", "residual reduction", "muscle geometry",
-    "muscle forces", "well-posedness", "joint loads",
-)  # fmt: skip
-
-
-class _Watch:
-    """Times the stages and tells how far the work is."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.stages: list[Stage] = []
-        self._progress = progress
-
-    def run(self, name: str, frames: int, work: Callable[[], Any]) -> Any:
-        if self._progress is not None:
-            self._progress(name, STAGES.index(name), len(STAGES))
-        start = clock.perf_counter()
-        result = work()
-        self.stages.append(Stage(name, frames, clock.perf_counter() - start))
-        return result
+NO_FORCES = (
+    "no ground forces: moments, muscle forces and joint loads need them; angles and muscle lengths "
+    "were computed"
+)
 
 
 def analyse(
@@ -88,126 +60,61 @@ def analyse(
     Raises BioenvError when the trial and the model do not belong together.
     """
     settings = settings or Settings()
-    watch = _Watch(progress)
-    kinematics, notes = _kinematics(anatomy, measured, settings, watch)
+    watch = Watch(progress)
+    kinematics, notes = movement(anatomy, measured, settings, watch)
     found = Analysis(measured.name, anatomy, settings, kinematics)
     found, more = _torques(found, measured, watch)
     notes += more
     heard = None
     if measured.emg is not None:
         heard = hear(measured.emg, anatomy.muscles, settings.emg_side)
-        notes += heard.notes
+        notes += heard.notes + heard.beside(found.time)
     if anatomy.muscles:
         found, more = _muscle_forces(found, heard, watch)
         notes += more
     found = _loads(found, watch)
     if heard is not None:
         found = _with_agreement(found, heard)
-    return replace(
-        found, stages=tuple(watch.stages), notes=(*measured.notes, *dict.fromkeys(notes))
-    )
+    said = dict.fromkeys((*notes, *measured.notes))
+    return replace(found, stages=tuple(watch.stages), notes=tuple(sorted(said, key=gravity)))
 
 
-def _kinematics(
-    anatomy: Anatomy, measured: Measured, settings: Settings, watch: _Watch
-) -> tuple[Kinematics, list[str]]:
-    """Coordinates of the file or of the markers, filtered and differentiated."""
-    notes: list[str] = []
-    fitted: dict[str, Any] = {}
-    if measured.markers is not None:
-        markers = measured.markers
-        result = watch.run(
-            "inverse kinematics",
-            len(markers.time),
-            lambda: inverse_kinematics(
-                anatomy,
-                markers.time,
-                markers.names,
-                markers.positions,
-                weights=settings.weights or None,
-            ),
-        )
-        time, raw = markers.time, result.q
-        notes += list(result.notes)
-        fitted = {
-            "marker_names": result.marker_names,
-            "markers": result.markers,
-            "marker_error": result.marker_error,
-        }
-    else:
-        assert measured.time is not None
-        assert measured.q is not None
-        time, raw = measured.time, measured.q
-    smooth = watch.run("filter", len(time), lambda: opensim_coordinates(time, raw, settings.cutoff))
-    at = smooth.time
-    inside = _window(at, settings)
-    at = at[inside]
-    q, qd, qdd = (np.asarray(smooth(at, order)) for order in (0, 1, 2))
-    if len(at) != len(time) or not np.allclose(at, time, atol=1e-9, rtol=0):
-        notes += _resampled(len(time), len(at), settings)
-        raw = _nearest(time, raw, at)
-        if fitted:
-            fitted["markers"] = _nearest(time, fitted["markers"], at)
-            fitted["marker_error"] = _nearest(time, fitted["marker_error"], at)
-    return Kinematics(at, raw, anatomy.couple(q), qd, qdd, **fitted), notes
-
-
-def _window(time: Array, settings: Settings) -> NDArray[np.bool_]:
-    start = -np.inf if settings.start is None else settings.start
-    stop = np.inf if settings.stop is None else settings.stop
-    inside: NDArray[np.bool_] = (time >= start - 1e-9) & (time <= stop + 1e-9)
-    if inside.sum() < 2:
-        raise BioenvError(
-            f"fewer than two frames between {start:g} and {stop:g} s; the trial covers "
-            f"{time[0]:g} to {time[-1]:g} s"
-        )
-    return inside
-
-
-def _resampled(before: int, after: int, settings: Settings) -> list[str]:
-    if settings.start is not None or settings.stop is not None:
-        return []
-    return [f"time stamps are not evenly spaced: {before} rows became {after} evenly spaced frames"]
-
-
-def _nearest(time: Array, values: Array, at: Array) -> Array:
-    """Rows of `values` nearest in time; not interpolated, since angles and gaps do not allow it."""
-    right = np.clip(np.searchsorted(time, at), 1, len(time) - 1)
-    left = right - 1
-    return np.asarray(values[np.where(at - time[left] <= time[right] - at, left, right)])
-
-
-def _torques(found: Analysis, measured: Measured, watch: _Watch) -> tuple[Analysis, list[str]]:
+def _torques(found: Analysis, measured: Measured, watch: Watch) -> tuple[Analysis, list[str]]:
+    """Generalized forces of the frames in which forces were measured; the others are cut off."""
+    anatomy, notes = found.anatomy, list[str]()
     # A body fixed to the ground (an arm) moves without ground forces; a walker does not.
-    if not measured.plates and found.anatomy.root.any():
-        return found, [
-            "no ground forces: moments, muscle forces and joint loads need them; angles and "
-            "muscle lengths were computed"
-        ]
-    moved, anatomy = found.kinematics, found.anatomy
-    contacts, notes = ground_contacts(anatomy, moved.q, moved.time, measured.plates)
-    if not contacts and anatomy.root.any():
-        return found, [*notes, "no plate could be given to a foot: no moments were computed"]
-    external = _external(contacts)
+    floating = bool(anatomy.root.any())
+    if not measured.plates and floating:
+        return found, [NO_FORCES]
+    plates, more = filtered(measured.plates, found.settings.force_cutoff)
+    part, said = covered(plates, found.time)
+    notes += [*more, *said]
+    if part == slice(0, 0):
+        return found, [*notes, NO_FORCES]
+    found = replace(found, kinematics=found.kinematics.between(part))
+    moved = found.kinematics
+    ground = ground_contacts(anatomy, moved.q, moved.time, plates)
+    notes += ground.notes
+    if not ground.contacts and floating:
+        return found, [*notes, NO_FORCES]
+    external = _external(ground.contacts)
     torque = watch.run(
         "inverse dynamics",
         len(moved.time),
         lambda: generalized_forces(anatomy, moved.q, moved.qd, moved.qdd, external),
     )
-    found = replace(found, contacts=contacts, torque=torque)
-    if found.settings.reduce_residuals:
-        found, said = _reduced(found, external, watch)
-        notes = (*notes, *said)
+    found = replace(found, contacts=ground.contacts, belt_speed=ground.belt_speed, torque=torque)
+    if found.settings.reduce_residuals and floating:
+        found, changes = _reduced(found, external, watch)
+        notes += changes
     assert found.torque is not None
     now = found.kinematics
     verdict = judge(found.anatomy, now.time, now.q, found.torque, external)
-    return replace(found, residuals={**found.residuals, **verdict.figures}), [
-        *notes,
-        *verdict.notes,
-    ]
+    figures = {**found.residuals, **verdict.figures}
+    return replace(found, residuals=figures), [*notes, *verdict.notes]
 
 
-def _reduced(found: Analysis, external: list[Contact], watch: _Watch) -> tuple[Analysis, list[str]]:
+def _reduced(found: Analysis, external: list[Contact], watch: Watch) -> tuple[Analysis, list[str]]:
     """The same trial with mass distribution and motion adjusted a little, as asked for."""
     moved = found.kinematics
     result = watch.run(
@@ -230,7 +137,7 @@ def _external(contacts: tuple[GroundContact, ...]) -> list[Contact]:
 
 
 def _muscle_forces(
-    found: Analysis, heard: Heard | None, watch: _Watch
+    found: Analysis, heard: Heard | None, watch: Watch
 ) -> tuple[Analysis, list[str]]:
     anatomy, moved, frames = found.anatomy, found.kinematics, len(found.time)
 
@@ -245,7 +152,9 @@ def _muscle_forces(
     problem = sharing_problem(
         anatomy, moved.time, moved.q, found.torque, geometry, capacity, found.settings
     )
-    signals = () if heard is None else (heard.at(moved.time), heard.electrodes)
+    signals: tuple[Any, ...] = ()
+    if heard is not None and found.settings.method == "emg":
+        signals = heard.at(moved.time), heard.electrodes
     sharing = watch.run("muscle forces", frames, lambda: share(problem, found.settings, *signals))
     report: WellPosedness = watch.run(
         "well-posedness", frames, lambda: wellposedness(problem, sharing)
@@ -258,7 +167,7 @@ def _muscle_forces(
     return replace(found, problem=problem, sharing=sharing, well_posed=well_posed), notes
 
 
-def _loads(found: Analysis, watch: _Watch) -> Analysis:
+def _loads(found: Analysis, watch: Watch) -> Analysis:
     if found.sharing is None:
         return found
     moved, anatomy = found.kinematics, found.anatomy
@@ -280,7 +189,7 @@ def _loads(found: Analysis, watch: _Watch) -> Analysis:
 
 def _with_agreement(found: Analysis, heard: Heard) -> Analysis:
     """How far the activations agree with the electrodes."""
-    found = replace(found, emg_time=heard.time, emg=heard.envelopes)
+    found = replace(found, emg_time=heard.time, emg=heard.envelopes, electrodes=heard.electrodes)
     if found.sharing is None or not heard.electrodes:
         return found
     figures = agreement(

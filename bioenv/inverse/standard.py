@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.inverse.analysis import Analysis, GroundContact, Loads
+from bioenv.inverse.analysis import Analysis, GroundContact
 from bioenv.models.anatomy import Anatomy
 from bioenv.motion import Motion
 
@@ -44,8 +44,9 @@ def to_motion(analysis: Analysis) -> Motion:
     joints = [anatomy.mj.joint(i).name for i in range(anatomy.mj.njnt)]
     state = anatomy.expand(moved.q, moved.qd, moved.qdd)
     motion = Motion(moved.time, model=anatomy.name).with_meta(
-        mass_kg=anatomy.mass, trial=analysis.name, label=analysis.name, task="inverse analysis"
-    )
+        mass_kg=anatomy.mass, trial=analysis.name, label=analysis.name, task="inverse analysis",
+        belt_speed=analysis.belt_speed,
+    )  # fmt: skip
     for name, values in (("qpos", state.qpos), ("qvel", state.qvel), ("qacc", state.qacc)):
         motion = motion.add(name, values, labels=joints, source="computed")
     if analysis.torque is not None:
@@ -57,10 +58,30 @@ def to_motion(analysis: Analysis) -> Motion:
     motion = _ground(motion, analysis.contacts)
     motion = _muscles(motion, analysis)
     if analysis.loads is not None:
-        motion = _loads(motion, analysis.loads)
+        motion = motion.add(
+            "joint_contact_force",
+            z_up(analysis.loads.force) if anatomy.y_up else analysis.loads.force,
+            labels=[joint_label(name) for name in analysis.loads.joints],
+            source="computed",
+        )
     if moved.markers is not None and moved.marker_names:
-        motion = motion.add("markers", moved.markers, labels=moved.marker_names, source="measured")
+        seen = between(moved.raw_time, moved.markers, moved.time)
+        motion = motion.add("markers", seen, labels=moved.marker_names, source="measured")
     return _emg(motion, analysis)
+
+
+def between(time: Array, values: Array, at: Array) -> Array:
+    """Values (R, ...) at time (R,), on straight lines at other instants; NaN beside a NaN."""
+    if len(time) == len(at) and np.allclose(time, at, rtol=0, atol=1e-9):
+        return values
+    right = np.clip(np.searchsorted(time, at - 1e-9), 1, len(time) - 1)
+    share = (at - time[right - 1]) / (time[right] - time[right - 1])
+    share = np.clip(share, 0.0, 1.0).reshape(-1, *(1,) * (values.ndim - 1))
+    # A sample that is hit exactly needs no neighbour.
+    left, other = values[right - 1], values[right]
+    return np.where(
+        share == 0, left, np.where(share == 1, other, (1 - share) * left + share * other)
+    )
 
 
 def z_up(vector: Array) -> Array:
@@ -127,21 +148,16 @@ def _muscles(motion: Motion, analysis: Analysis) -> Motion:
     return motion
 
 
-def _loads(motion: Motion, loads: Loads) -> Motion:
-    return motion.add(
-        "joint_contact_force",
-        z_up(loads.force),
-        labels=[joint_label(name) for name in loads.joints],
-        source="computed",
-    )
-
-
 def _emg(motion: Motion, analysis: Analysis) -> Motion:
-    """Envelopes on the analysis's clock, NaN outside their recording."""
+    """Envelopes on the analysis's clock by site and leg, NaN outside their recording."""
     if not analysis.emg or analysis.emg_time is None:
         return motion
     columns = [
         np.interp(motion.time, analysis.emg_time, values, left=np.nan, right=np.nan)
         for values in analysis.emg.values()
     ]
-    return motion.add("emg", np.column_stack(columns), labels=analysis.emg, source="measured")
+    labels = {e.channel: f"{e.site}_{e.side}" for e in analysis.electrodes}
+    if len(set(labels.values())) < len(analysis.emg):
+        labels = dict(zip(analysis.emg, analysis.emg, strict=True))
+    names = [labels[channel] for channel in analysis.emg]
+    return motion.add("emg", np.column_stack(columns), labels=names, source="measured")

@@ -64,7 +64,7 @@ def _check_plate(plate: ForcePlate) -> list[Finding]:
     if heavy.any() and np.median(vertical[heavy]) < 0:
         message = (
             "vertical force is negative under load: the file holds the force of the foot on the "
-            "ground, or its vertical axis points down; turn its sign or give axes="
+            "ground, or its vertical axis points down; turn its sign, or give axes= to the reader"
         )
         found.append(Finding("force_sign", where, message, "error"))
     if heavy.any():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bioenv.errors import BioenvError
 from bioenv.lab.reference import PERCENT, Curve, Figure, Reference
 from bioenv.motion import Motion
 
@@ -113,36 +114,69 @@ def curves_of(motion: Motion, cycles: Array, side: str = "r") -> dict[str, tuple
 def reference_of(motion: Motion, name: str) -> Reference:
     """A Motion's own mean cycle as a reference: mean and sd over its right strides.
 
-    Raises BioenvError when it holds fewer than two strides.
+    One stride is enough, without an sd. EMG labelled "<site>_r" or "<site>_l" becomes
+    "emg_<site>", over the strides of its own leg. Raises BioenvError without a whole right stride.
     """
-    from bioenv.errors import BioenvError
-
     cycles = steady(strides(foot_events(motion, "r")))
-    if len(cycles) < 2:
+    if not len(cycles):
         raise BioenvError(
-            f"'{name}' cannot serve as a reference: {len(cycles)} whole right strides found, "
-            "2 or more are needed"
+            f"'{name}' cannot serve as a reference: 0 whole right strides found, one or more are "
+            "needed"
         )
+    own = f"mean of {len(cycles)} strides" if len(cycles) > 1 else "one stride"
     curves = {
-        key: Curve(values.mean(axis=0), values.std(axis=0), unit)
-        for key, (values, unit) in curves_of(motion, cycles).items()
+        key: _mean_curve(values, unit) for key, (values, unit) in curves_of(motion, cycles).items()
     }
-    period = float((cycles[:, 2] - cycles[:, 0]).mean())
-    own = f"mean of {len(cycles)} strides"
-    figures = {"stride_time": Figure(period, "s", own)}
-    figures["cadence"] = Figure(120 / period, "steps/min", own)
-    duty = (cycles[:, 1] - cycles[:, 0]) / (cycles[:, 2] - cycles[:, 0])
-    figures["duty_factor"] = Figure(float(duty.mean()), "1", own)
-    if "qpos" in motion and "pelvis_tx" in motion.labels("qpos"):
-        forward = np.interp(cycles[:, [0, 2]], motion.time, motion.column("qpos", "pelvis_tx"))
-        length = float((forward[:, 1] - forward[:, 0]).mean())
-        figures["stride_length"] = Figure(length, "m", own)
-        figures["speed"] = Figure(length / period, "m/s", own)
     return Reference(
-        name, curves, figures, f"motion '{name}' ({', '.join(_sources(motion))})", "the user's own",
-        f"{motion.model or 'one body'}, mean of {len(cycles)} strides",
+        name, _emg_curves(motion) | curves, _figures_of(motion, cycles, own),
+        f"motion '{name}' ({', '.join(_sources(motion))})", "the user's own",
+        f"{motion.model or 'one body'}, {own}",
         motion.meta.get("mass_kg"), motion.meta.get("height_m"),
     )  # fmt: skip
+
+
+def _mean_curve(values: Array, unit: str) -> Curve:
+    """Mean and sd of curves (n, 101); one alone has no sd."""
+    spread = values.std(axis=0) if len(values) > 1 else np.full(values.shape[1], np.nan)
+    return Curve(values.mean(axis=0), spread, unit)
+
+
+def _figures_of(motion: Motion, cycles: Array, own: str) -> dict[str, Figure]:
+    period = float((cycles[:, 2] - cycles[:, 0]).mean())
+    duty = (cycles[:, 1] - cycles[:, 0]) / (cycles[:, 2] - cycles[:, 0])
+    figures = {
+        "stride_time": Figure(period, "s", own),
+        "cadence": Figure(120 / period, "steps/min", own),
+        "duty_factor": Figure(float(duty.mean()), "1", own),
+    }
+    if "qpos" in motion and "pelvis_tx" in motion.labels("qpos"):
+        forward = np.interp(cycles[:, [0, 2]], motion.time, motion.column("qpos", "pelvis_tx"))
+        belt = float(motion.meta.get("belt_speed", 0.0))
+        length = float((forward[:, 1] - forward[:, 0]).mean()) + belt * period
+        figures["stride_length"] = Figure(length, "m", own)
+        figures["speed"] = Figure(length / period, "m/s", own)
+    return figures
+
+
+def _emg_curves(motion: Motion) -> dict[str, Curve]:
+    """Envelopes by electrode site, divided by the maximum of their mean; right legs first."""
+    found: dict[str, Curve] = {}
+    if "emg" not in motion:
+        return found
+    for side in ("r", "l"):
+        if side not in motion.labels("ground_reaction_force"):
+            continue
+        cycles = steady(strides(foot_events(motion, side)))
+        for label in motion.labels("emg"):
+            name = f"emg_{label[:-2]}"
+            if not label.endswith(f"_{side}") or name in found or not len(cycles):
+                continue
+            values = resample(motion.time, motion.column("emg", label), cycles)
+            values = values[np.isfinite(values).all(axis=1)]
+            peak = values.mean(axis=0).max() if len(values) else 0.0
+            if peak > 0:
+                found[name] = _mean_curve(values / peak, "1")
+    return found
 
 
 def _sources(motion: Motion) -> Sequence[str]:

@@ -115,10 +115,15 @@ def _plain(channel: str) -> tuple[str, str | None]:
     """A channel's name without decoration, and its side when the name ends or begins with one."""
     name = re.sub(r"(_activation|_emg|_envelope)$", "", channel.strip().lower())
     name = re.sub(r"^emg[_ ]", "", name).replace(" ", "_").replace("-", "_")
-    for pattern in (r"^(?P<name>.+)_(?P<side>[rl])$", r"^(?P<side>[rl])_(?P<name>.+)$"):
-        found = re.match(pattern, name)
-        if found:
-            return found["name"], found["side"]
+    side = "(?P<side>r|l|right|left)"
+    for pattern in (
+        rf"(?P<name>.+)_{side}",
+        rf"{side}_(?P<name>.+)",
+        r"(?P<side>[rl])(?P<name>.+)",
+    ):
+        found = re.fullmatch(pattern, name)
+        if found and name not in _BY_CHANNEL and found["name"] in _BY_CHANNEL:
+            return found["name"], found["side"][0]
     return name, None
 
 

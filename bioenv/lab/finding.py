@@ -33,3 +33,17 @@ def worst(findings: Iterable[Finding]) -> Severity | None:
     order: tuple[Severity, ...] = ("note", "warning", "error")
     ranks = [order.index(found.severity) for found in findings]
     return order[max(ranks)] if ranks else None
+
+
+def words(findings: Iterable[Finding]) -> list[str]:
+    """One line per finding for people: files without their folders, a mere note without the word.
+
+    >>> words([Finding("gap", "/data/walk.mot line 3", "no value", "note")])
+    ['walk.mot line 3: no value']
+    """
+    lines = []
+    for one in findings:
+        where = one.where.replace("\\", "/").rsplit("/", 1)[-1]
+        grave = "" if one.severity == "note" else f"{one.severity}: "
+        lines.append(f"{grave}{where}: {one.message}")
+    return lines

@@ -86,6 +86,7 @@ class Anatomy(Protocol):
         root (n,) bool: coordinates between ground and the first body: residuals.
         muscles, markers, joints: names; see the classes above. activation_range (m, 2): between
             which a muscle can choose; 0 to 0 for one that is switched off. mass kg; body_weight N.
+        y_up: body frames have y up at rest, as OpenSim's; z otherwise.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Anatomy(Protocol):
     joints: tuple[ReportedJoint, ...]
     mass: float
     body_weight: float
+    y_up: bool
 
     def couple(self, q: Array) -> Array:
         """(T, n) with every coupled coordinate set from the one it follows."""

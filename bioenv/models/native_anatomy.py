@@ -42,6 +42,8 @@ class NativeAnatomy:
     the name of their first coordinate.
     """
 
+    y_up = False
+
     def __init__(self, model: Model) -> None:
         mj = model.mj
         names, factors = zip(*map(opensim_coordinate, model.coordinates), strict=True)

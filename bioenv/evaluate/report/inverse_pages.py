@@ -48,6 +48,7 @@ MAIN_MUSCLES = (
     "rectus_femoris", "hamstrings_lateralis", "gluteus_medius", "gluteus_maximus",
 )  # fmt: skip
 A4 = (8.27, 11.69)  # inches
+LINES = 11  # of words that fit below the panels
 
 
 def write(analysis: Analysis, path: str | Path) -> Path:
@@ -260,8 +261,10 @@ def _words(analysis: Analysis) -> str:
     lines = textwrap.wrap(f"Frames per second: {speeds}.", 150)
     for note in notes:
         lines += textwrap.wrap(f"· {note}", 150)
-    more = len(lines) - 13
-    return "\n".join(lines[:13] + ([f"… {more} more lines in residuals.json"] if more > 0 else []))
+    more = len(lines) - LINES
+    return "\n".join(
+        lines[:LINES] + ([f"… {more} more lines in residuals.json"] if more > 0 else [])
+    )
 
 
 def _legend(figure: Figure, emg: bool = False) -> None:

@@ -99,5 +99,7 @@ def draw_curve(
 
 
 def say(axes: Axes, text: str) -> None:
-    """A panel without content says why."""
+    """A panel without content says why, and has neither scale nor unit."""
+    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    axes.grid(visible=False)
     axes.text(0.5, 0.5, text, ha="center", va="center", color=SOFT, transform=axes.transAxes)

@@ -56,6 +56,8 @@ class OsimAnatomy:
         notes: what the file holds and is left out.
     """
 
+    y_up = True
+
     def __init__(self, description: Description) -> None:
         skeleton = build(description)
         coordinates = description.coordinates

@@ -1,0 +1,150 @@
+"""How the body moved: coordinates from a file or from markers, filtered and differentiated."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.errors import BioenvError
+from bioenv.inverse.analysis import Kinematics, Settings
+from bioenv.inverse.kinematics import MarkerKinematics, inverse_kinematics
+from bioenv.inverse.markers import match_markers
+from bioenv.inverse.measured import Measured
+from bioenv.inverse.stages import Watch
+from bioenv.lab import gaps
+from bioenv.lab.opensim_filter import opensim_coordinates
+from bioenv.lab.trial import Markers
+from bioenv.models.anatomy import Anatomy
+
+Array = NDArray[np.float64]
+
+FEWEST = 12  # frames the quintic spline needs
+
+
+class _Raw(NamedTuple):
+    """Coordinates q (R, n) at time (R,) before any filter, and what belongs to their markers."""
+
+    time: Array
+    q: Array
+    fitted: dict[str, Any]
+    notes: list[str]
+
+
+def movement(
+    anatomy: Anatomy, measured: Measured, settings: Settings, watch: Watch
+) -> tuple[Kinematics, list[str]]:
+    """The trial's movement between `settings.start` and `stop`, and what was noticed.
+
+    Filtered on the whole trial, cut afterwards: the ends of the cut are no ends for the filter.
+    Raises BioenvError when the markers do not fit the body, and for a window without frames.
+    """
+    raw = _of_markers(anatomy, measured, settings, watch)
+    time, notes = raw.time, raw.notes
+    if len(time) < FEWEST:
+        raise BioenvError(
+            f"trial {measured.name!r} has {len(time)} frames; {FEWEST} or more are needed to tell "
+            "accelerations"
+        )
+    smooth = watch.run(
+        "filter", len(time), lambda: opensim_coordinates(time, raw.q, settings.cutoff)
+    )
+    at, seen = _window(smooth.time, settings), _window(time, settings)
+    q, qd, qdd = (np.asarray(smooth(smooth.time[at], order)) for order in (0, 1, 2))
+    if len(smooth.time) != len(time) or not np.allclose(smooth.time, time, atol=1e-9, rtol=0):
+        notes.append(
+            f"time stamps are not evenly spaced: {len(time)} rows became {len(smooth.time)} evenly "
+            "spaced frames"
+        )
+    fitted = {
+        name: values[seen] if name != "marker_names" else values
+        for name, values in raw.fitted.items()
+    }
+    return Kinematics(
+        smooth.time[at], anatomy.couple(q), qd, qdd, time[seen], raw.q[seen], **fitted
+    ), notes
+
+
+def _of_markers(anatomy: Anatomy, measured: Measured, settings: Settings, watch: Watch) -> _Raw:
+    """The file's coordinates, or those at which the body's markers come closest to the data's."""
+    markers = measured.markers
+    if markers is None:
+        assert measured.time is not None
+        assert measured.q is not None
+        return _Raw(measured.time, measured.q, {}, [])
+    positions, notes = _filled(markers, settings, watch)
+    found: MarkerKinematics = watch.run(
+        "inverse kinematics",
+        len(markers.time),
+        lambda: inverse_kinematics(
+            anatomy, markers.time, markers.names, positions, weights=settings.weights or None
+        ),
+    )
+    _refuse_unknown_root(anatomy, found)
+    match = match_markers(anatomy, markers.names, settings.weights or None)
+    column = dict(zip((m.name for m in match.markers), match.columns, strict=True))
+    invented = ~markers.seen()[:, [column[name] for name in found.marker_names]]
+    fitted = {
+        "marker_names": found.marker_names,
+        "markers": np.where(invented[..., None], np.nan, found.markers),
+        "marker_error": np.where(invented, np.nan, found.marker_error),
+    }
+    return _Raw(found.time, found.q, fitted, [*notes, *found.notes])
+
+
+def _refuse_unknown_root(anatomy: Anatomy, found: MarkerKinematics) -> None:
+    """Markers that leave the pelvis open in every frame are not those of this body."""
+    guessed = np.flatnonzero(anatomy.root & found.estimated.all(axis=0))
+    open_ = [anatomy.coordinates[i] for i in guessed]
+    if open_:
+        raise BioenvError(
+            f"the markers that the data share with {anatomy.name!r} "
+            f"({', '.join(found.marker_names[:8])}) leave {', '.join(open_)} open: rename the "
+            f"markers as in the model, {', '.join(found.missing[:8])}, ..."
+        )
+
+
+def _filled(markers: Markers, settings: Settings, watch: Watch) -> tuple[Array, list[str]]:
+    """Positions without the gaps that can be filled.
+
+    A marker that comes and goes takes its share of the misfit along, and the angles jump at both
+    ends of its gap: about ten times more than a filled gap is wrong.
+    """
+    seen = markers.seen()
+    ever = seen.any(axis=0)
+    lost = int((~seen[:, ever]).sum())
+    if not lost or not ever.any():
+        return markers.positions, []
+    where = f"{int((~seen[:, ever]).any(axis=0).sum())} markers in {lost} positions"
+    if not settings.fill_gaps:
+        return markers.positions, [f"gaps of {where} were left open, as asked for"]
+    filled: gaps.Filled = watch.run(
+        "gap filling",
+        len(markers.time),
+        lambda: gaps.fill(markers.time, markers.positions, markers.names),
+    )
+    parts = []
+    for kind, how in (
+        (gaps.SPLINE, "in time"), (gaps.RIGID, "from markers of their segment"),
+        (gaps.LOW_RANK, "from how the other markers moved"),
+    ):  # fmt: skip
+        count = int((filled.method[:, ever] == kind).sum())
+        if count:
+            parts.append(f"{count} {how}")
+    left = int((filled.method[:, ever] == gaps.MISSING).sum())
+    if left:
+        parts.append(f"{left} were left open")
+    return filled.positions, [f"gaps of {where}, filled: {', '.join(parts)}"]
+
+
+def _window(time: Array, settings: Settings) -> NDArray[np.bool_]:
+    start = -np.inf if settings.start is None else settings.start
+    stop = np.inf if settings.stop is None else settings.stop
+    inside: NDArray[np.bool_] = (time >= start - 1e-9) & (time <= stop + 1e-9)
+    if inside.sum() < 2:
+        raise BioenvError(
+            f"fewer than two frames between start {start:g} and stop {stop:g} s; the trial covers "
+            f"{time[0]:g} to {time[-1]:g} s"
+        )
+    return inside

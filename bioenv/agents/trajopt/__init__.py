@@ -1,0 +1,1 @@
+"""Trajectory optimization: movement by direct collocation of a model in CasADi."""

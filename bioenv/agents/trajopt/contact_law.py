@@ -1,0 +1,112 @@
+"""MuJoCo's contact of spheres and capsules with fixed planes, as a law explicit in qacc.
+
+A soft contact of MuJoCo needs no solver once the acceleration is known: every contact's force
+follows from its own distance, velocity and acceleration. Elliptic cones (MuJoCo documentation,
+"Computation", friction cones): with x the unclamped normal acceleration deficit and y the
+tangential one divided by friction, the force is x, y inside the cone, the projection
+``(x + mu^2 |y|) / (1 + mu^2)`` beside it and zero in the polar cone. Pyramids: every edge is a
+scalar constraint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import casadi as ca
+import mujoco
+
+from bioenv.agents.trajopt import rigid, smooth, soft_constraint
+from bioenv.agents.trajopt.contact_pairs import ContactPoint
+
+ONSET = 1e-4
+"""m over which touch-down is rounded, per unit of smoothing."""
+ACCELERATION = 0.1
+"""m/s^2 over which lift-off and the friction cone are rounded, per unit of smoothing."""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One contact point's law at a state: force (3,) N on the body and point (3,) m, world."""
+
+    body: int
+    force: ca.SX
+    point: ca.SX
+
+
+def contacts(
+    kin: rigid.Kinematics,
+    points: tuple[ContactPoint, ...],
+    v: ca.SX,
+    a: ca.SX,
+    smoothing: ca.SX,
+    softness: ca.SX,
+) -> list[Contact]:
+    """Forces of all contact points at qvel v and qacc a.
+
+    Args:
+        smoothing: 0 is MuJoCo's law, 1 is close, 20 is very round.
+        softness: divides all contact forces' gain; 1 is MuJoCo's.
+    """
+    velocity, acceleration = rigid.twists(kin, v), rigid.twists(kin, a)
+    out = []
+    for spec in points:
+        center = kin.point(spec.body, spec.local)
+        distance = ca.dot(center, spec.frame[0]) - spec.offset - spec.radius
+        point = center - ca.SX(spec.frame[0]) * (spec.radius + 0.5 * distance)
+        frame = ca.SX(spec.frame)
+        rate, push = (
+            frame @ rigid.point_motion(kin, motion[spec.body], spec.body, point)
+            for motion in (velocity, acceleration)
+        )
+        law = _elliptic if kin.mj.opt.cone == mujoco.mjtCone.mjCONE_ELLIPTIC else _pyramidal
+        force = law(kin.mj, spec, distance - spec.margin, rate, push, smoothing) / softness
+        out.append(Contact(spec.body, frame.T @ force, point))
+    return out
+
+
+def _elliptic(
+    mj: mujoco.MjModel, spec: ContactPoint, past: ca.SX, v: ca.SX, a: ca.SX, smoothing: ca.SX
+) -> ca.SX:
+    """(3,) force N in the contact's frame, normal first."""
+    width = ACCELERATION * smoothing
+    spring = soft_constraint.spring(mj, spec.solref, spec.solimp)
+    gain, impedance = soft_constraint.stiffness(past, spec.solimp, ONSET * smoothing)
+    gain = gain / spec.inverse_weight
+    x = soft_constraint.reference(spring, impedance, past, v[0]) - a[0]
+    if spec.friction is None:
+        return ca.vertcat(gain * smooth.relu(x, width), 0.0, 0.0)
+    slip = spring if not spec.solref_friction.any() else soft_constraint.spring(
+        mj, spec.solref_friction, spec.solimp
+    )  # fmt: skip
+    square = float(spec.friction[0] ** 2 / mj.opt.impratio)  # mu^2 of the regularized cone
+    y = [(-slip.damping * v[j] - a[j]) * float(spec.friction[j - 1] / square) for j in (1, 2)]
+    size = ca.sqrt(y[0] ** 2 + y[1] ** 2 + width**2 + 1e-30)
+    normal = smooth.relu(x + square / (1.0 + square) * smooth.relu(size - x, width), width)
+    share = gain * (1.0 - smooth.relu(size - normal, width) / size)
+    side = [float(spec.friction[j]) * y[j] * share for j in (0, 1)]
+    return ca.vertcat(gain * normal, *side)
+
+
+def _pyramidal(
+    mj: mujoco.MjModel, spec: ContactPoint, past: ca.SX, v: ca.SX, a: ca.SX, smoothing: ca.SX
+) -> ca.SX:
+    """(3,) force N in the contact's frame, normal first."""
+    width = ACCELERATION * smoothing
+    spring = soft_constraint.spring(mj, spec.solref, spec.solimp)
+    gain, impedance = soft_constraint.stiffness(past, spec.solimp, ONSET * smoothing)
+    if spec.friction is None:
+        x = soft_constraint.reference(spring, impedance, past, v[0]) - a[0]
+        return ca.vertcat(gain / spec.inverse_weight * smooth.relu(x, width), 0.0, 0.0)
+    first = float(spec.friction[0] ** 2)
+    # All edges share one regularizer, that of the first one scaled by 2 mu^2.
+    edge = gain / (2.0 * first / mj.opt.impratio * spec.inverse_weight * (1.0 + first))
+    normal, side = ca.SX(0.0), [ca.SX(0.0), ca.SX(0.0)]
+    for j in (0, 1):
+        friction = float(spec.friction[j])
+        for sign in (1.0, -1.0):
+            rate, push = (u[0] + sign * friction * u[j + 1] for u in (v, a))
+            x = soft_constraint.reference(spring, impedance, past, rate) - push
+            force = edge * smooth.relu(x, width)
+            normal += force
+            side[j] += sign * friction * force
+    return ca.vertcat(normal, *side)

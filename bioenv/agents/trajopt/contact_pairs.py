@@ -1,0 +1,187 @@
+"""Which points of a model can touch a fixed plane, with the parameters of their contact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.errors import BioenvError
+
+Array = NDArray[np.float64]
+_PLANE, _SPHERE, _CAPSULE = (
+    int(kind)
+    for kind in (
+        mujoco.mjtGeom.mjGEOM_PLANE, mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CAPSULE
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ContactPoint:
+    """A sphere of a body over a fixed plane.
+
+    name; body id; local (3,) m center in the body's frame; radius m; frame (3, 3) rows normal and
+    two tangents, world; offset m of the plane along its normal; margin m; friction (2,) sliding
+    along the tangents, None without; solref, solref_friction, solimp: MuJoCo's; inverse_weight
+    1/kg of both bodies.
+    """
+
+    name: str
+    body: int
+    local: Array
+    radius: float
+    frame: Array
+    offset: float
+    margin: float
+    friction: Array | None
+    solref: Array
+    solref_friction: Array
+    solimp: Array
+    inverse_weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Law:
+    dim: int
+    friction: Array
+    solref: Array
+    solref_friction: Array
+    solimp: Array
+    margin: float
+
+
+def contact_points(mj: mujoco.MjModel) -> tuple[ContactPoint, ...]:
+    """All contact points, explicit pairs first, in MuJoCo's order.
+
+    Raises BioenvError for a pair of geoms that can collide but is not a sphere or capsule over a
+    plane that does not move, or with torsional or rolling friction.
+    """
+    if mj.opt.disableflags & (
+        mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
+    ):
+        return ()
+    data = mujoco.MjData(mj)
+    mujoco.mj_kinematics(mj, data)
+    out: list[ContactPoint] = []
+    for first, second, law in _pairs(mj):
+        if int(mj.geom_type[second]) == _PLANE:
+            first, second = second, first
+        out += _points(mj, data, first, second, law)
+    return tuple(out)
+
+
+def _pairs(mj: mujoco.MjModel) -> Iterator[tuple[int, int, _Law]]:
+    explicit = set()
+    for i in range(mj.npair):
+        g1, g2 = int(mj.pair_geom1[i]), int(mj.pair_geom2[i])
+        explicit.add(frozenset((g1, g2)))
+        yield g1, g2, _Law(
+            int(mj.pair_dim[i]), mj.pair_friction[i], mj.pair_solref[i],
+            mj.pair_solreffriction[i], mj.pair_solimp[i],
+            float(mj.pair_margin[i] - mj.pair_gap[i]),
+        )  # fmt: skip
+    bits = (mj.geom_contype != 0) | (mj.geom_conaffinity != 0)
+    active = [int(geom) for geom in np.flatnonzero(bits)]
+    for n, g1 in enumerate(active):
+        for g2 in active[n + 1 :]:
+            if frozenset((g1, g2)) not in explicit and _may_touch(mj, g1, g2):
+                yield g1, g2, _mixed(mj, g1, g2)
+
+
+def _may_touch(mj: mujoco.MjModel, g1: int, g2: int) -> bool:
+    """MuJoCo's filter of geoms: bits, fixed bodies, parent and child, excluded bodies."""
+    if not (
+        mj.geom_contype[g1] & mj.geom_conaffinity[g2]
+        or mj.geom_contype[g2] & mj.geom_conaffinity[g1]
+    ):
+        return False
+    b1, b2 = int(mj.geom_bodyid[g1]), int(mj.geom_bodyid[g2])
+    w1, w2 = (int(mj.body_weldid[b]) for b in (b1, b2))
+    if w1 == w2:
+        return False
+    p1, p2 = (int(mj.body_weldid[mj.body_parentid[w]]) for w in (w1, w2))
+    if w1 and w2 and (w1 == p2 or w2 == p1):
+        return False
+    low, high = sorted((b1, b2))
+    return (low << 16) + high not in mj.exclude_signature
+
+
+def _mixed(mj: mujoco.MjModel, g1: int, g2: int) -> _Law:
+    """Parameters of a contact between two geoms (MuJoCo documentation, "contact parameters")."""
+    order = int(mj.geom_priority[g1]) - int(mj.geom_priority[g2])
+    if mj.geom_margin[[g1, g2]].any() or mj.geom_gap[[g1, g2]].any():
+        raise BioenvError(
+            f"{_name(mj, g1)} and {_name(mj, g2)} have a contact margin; give it in a <pair>"
+        )
+    if order:
+        chosen = g1 if order > 0 else g2
+        share = 1.0 if order > 0 else 0.0
+        friction, dim = mj.geom_friction[chosen], int(mj.geom_condim[chosen])
+    else:
+        total = float(mj.geom_solmix[[g1, g2]].sum())
+        share = float(mj.geom_solmix[g1]) / total if total > 0 else 0.5
+        friction = np.maximum(mj.geom_friction[g1], mj.geom_friction[g2])
+        dim = int(max(mj.geom_condim[[g1, g2]]))
+    refs = mj.geom_solref[[g1, g2]]
+    mixed = share * refs[0] + (1.0 - share) * refs[1]
+    solref = mixed if order or (refs[:, 0] > 0).all() else refs.min(axis=0)
+    solimp = share * mj.geom_solimp[g1] + (1.0 - share) * mj.geom_solimp[g2]
+    wide = friction[[0, 0, 1, 2, 2]]
+    return _Law(dim, wide, solref, np.zeros(2), solimp, 0.0)
+
+
+def _points(
+    mj: mujoco.MjModel, data: mujoco.MjData, plane: int, other: int, law: _Law
+) -> list[ContactPoint]:
+    kind, body = int(mj.geom_type[other]), int(mj.geom_bodyid[other])
+    fixed = mj.body_weldid[mj.geom_bodyid[plane]] == 0
+    round_shape = kind in (_SPHERE, _CAPSULE)
+    if int(mj.geom_type[plane]) != _PLANE or not round_shape or not fixed:
+        raise BioenvError(
+            f"contact of {_name(mj, plane)} with {_name(mj, other)} is not supported: expected a "
+            "fixed plane and a sphere or capsule; use those, or exclude the pair"
+        )
+    if law.dim not in (1, 3):
+        raise BioenvError(
+            f"contact of {_name(mj, plane)} with {_name(mj, other)} has condim {law.dim}; "
+            "supported: 1 and 3"
+        )
+    frame = _frame(data.geom_xmat[plane].reshape(3, 3)[:, 2])
+    axis = np.zeros(3)
+    mujoco.mju_rotVecQuat(axis, np.array([0.0, 0.0, 1.0]), mj.geom_quat[other])
+    half = float(mj.geom_size[other, 1]) if kind == _CAPSULE else 0.0
+    ends = (1.0, -1.0) if half else (0.0,)
+    weight = mj.body_invweight0[[body, mj.geom_bodyid[plane]], 0].sum()
+    return [
+        ContactPoint(
+            name=_name(mj, other) + ("" if not half else "_a" if end > 0 else "_b"),
+            body=body,
+            local=mj.geom_pos[other] + end * half * axis,
+            radius=float(mj.geom_size[other, 0]),
+            frame=frame,
+            offset=float(frame[0] @ data.geom_xpos[plane]),
+            margin=law.margin,
+            friction=law.friction[:2].copy() if law.dim == 3 else None,
+            solref=law.solref.copy(),
+            solref_friction=law.solref_friction.copy(),
+            solimp=law.solimp.copy(),
+            inverse_weight=float(weight),
+        )
+        for end in ends
+    ]
+
+
+def _frame(normal: Array) -> Array:
+    """(3, 3) rows normal and tangents as MuJoCo's mju_makeFrame chooses them."""
+    start = np.array([0.0, 1.0, 0.0]) if abs(normal[1]) < 0.5 else np.array([0.0, 0.0, 1.0])
+    first = start - normal * (normal @ start)
+    first /= np.linalg.norm(first)
+    return np.array([normal, first, np.cross(normal, first)])
+
+
+def _name(mj: mujoco.MjModel, geom: int) -> str:
+    return mj.geom(geom).name or f"geom {geom}"

@@ -18,7 +18,7 @@ from bioenv.lab.csv_table import read_table
 from bioenv.lab.external_loads import forces_of, read_external_loads
 from bioenv.lab.finding import words
 from bioenv.lab.trial import ForcePlate, Markers
-from bioenv.lab.trial_files import read_emg, read_trial
+from bioenv.lab.trial_files import TABLES, read_emg, read_trial, suffix
 from bioenv.models import osim
 from bioenv.models.anatomy import Anatomy
 from bioenv.models.native_anatomy import NativeAnatomy
@@ -110,7 +110,7 @@ def read_measured(
     if markers is not None:
         trial = read_trial(markers)
         if trial.markers is None:
-            raise BioenvError(f"{markers} holds no markers")
+            raise BioenvError(f"{markers} holds no markers; joint angles go to --coordinates")
         seen, recorded = trial.markers, trial.emg
         plates = tuple((plate, None) for plate in trial.forces)
         checked = check_markers(seen, Path(markers).name)
@@ -119,6 +119,7 @@ def read_measured(
         found += words((*trial.findings, *grave))
     else:
         assert coordinates is not None
+        suffix(coordinates, TABLES)
         table = read_table(coordinates)
         if angles is not None:
             table = replace(table, in_degrees=angles == "degrees")
@@ -157,6 +158,7 @@ def read_plates(forces: str | None, external_loads: str | None) -> tuple[Plates,
             raise BioenvError(f"{forces} holds no force plates")
         return tuple((plate, None) for plate in trial.forces), tuple(words(trial.findings))
     if forces is not None:
+        suffix(forces, (C3D, *TABLES))
         loads = forces_of(forces, external_loads)
     else:
         assert external_loads is not None

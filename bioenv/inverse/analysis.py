@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 METHODS = ("static", "dynamic", "emg", "synergy")
 COSTS = ("activation", "force")
 GRAVE = ("error: ", "warning: ")  # how a note begins that must not be missed
+STEEPEST = 8.0  # exponent of a cost; beyond, all that counts is the largest activation
 MUSCLE_ARM = 1e-3  # m; a coordinate no muscle turns by more than this is moved by something else
 
 
@@ -61,12 +62,20 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise BioenvError(f"{name} must be a positive frequency in Hz, got {value:g}")
-        if self.exponent < 1:
-            raise BioenvError(f"exponent must be at least 1, got {self.exponent:g}")
+        if not 1 < self.exponent <= STEEPEST:
+            raise BioenvError(
+                f"exponent must be above 1 and at most {STEEPEST:g}, got {self.exponent:g}: 2 is "
+                "usual, 3 after Crowninshield and Brand (1981)"
+            )
         if self.reserve < 0:
             raise BioenvError(f"reserve must be 0 (none) or positive, got {self.reserve:g} N*m")
         if self.start is not None and self.stop is not None and not self.start < self.stop:
             raise BioenvError(f"start {self.start:g} s must come before stop {self.stop:g} s")
+
+    @property
+    def usual_cost(self) -> bool:
+        """The sum of squared activations."""
+        return self.cost == "activation" and self.exponent == 2.0
 
 
 def gravity(note: str) -> int:
@@ -191,11 +200,9 @@ class Analysis:
             lines.append(self._unexplained())
         if self.loads is not None:
             size = np.linalg.norm(self.loads.force, axis=2) / self.anatomy.body_weight
-            peaks = [
-                f"{name} {size[:, i].max():.2f}"
-                for i, name in enumerate(self.loads.joints)
-                if "knee" in name or "hip" in name
-            ]
+            names = self.loads.joints
+            legs = [name for name in names if "knee" in name or "hip" in name]
+            peaks = [f"{n} {size[:, names.index(n)].max():.2f}" for n in legs or names[:6]]
             lines.append(f"largest joint contact force, body weights: {', '.join(peaks)}")
         if self.agreement:
             mean = np.nanmean([one.correlation for one in self.agreement])

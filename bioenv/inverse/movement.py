@@ -143,8 +143,13 @@ def _window(time: Array, settings: Settings) -> NDArray[np.bool_]:
     stop = np.inf if settings.stop is None else settings.stop
     inside: NDArray[np.bool_] = (time >= start - 1e-9) & (time <= stop + 1e-9)
     if inside.sum() < 2:
+        said = [
+            f"{word} {value:g} s"
+            for word, value in (("from", settings.start), ("to", settings.stop))
+            if value is not None
+        ]
         raise BioenvError(
-            f"fewer than two frames between start {start:g} and stop {stop:g} s; the trial covers "
-            f"{time[0]:g} to {time[-1]:g} s"
+            f"fewer than two frames {' '.join(said)}: the trial covers {time[0]:g} to "
+            f"{time[-1]:g} s"
         )
     return inside

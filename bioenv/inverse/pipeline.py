@@ -72,6 +72,8 @@ def analyse(
     if anatomy.muscles:
         found, more = _muscle_forces(found, heard, watch)
         notes += more
+    else:
+        notes.append(f"{anatomy.name} has no muscles: no muscle forces and no joint loads")
     found = _loads(found, watch)
     if heard is not None:
         found = _with_agreement(found, heard)
@@ -160,6 +162,8 @@ def _muscle_forces(
         "well-posedness", frames, lambda: wellposedness(problem, sharing)
     )
     notes = [line.strip() for line in report.summary().splitlines()]
+    if found.settings.method != "static" and not found.settings.usual_cost:
+        notes.append(f"cost and exponent do not count in method '{found.settings.method}'")
     unsolved = int(np.sum(sharing.status == Status.UNSOLVED))
     if unsolved:
         notes.append(f"muscle forces did not converge in {unsolved} of {frames} frames")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +18,19 @@ from numpy.typing import NDArray
 
 from bioenv.evaluate import gait
 from bioenv.evaluate.report.figures import COLOURS, INK, SOFT, style
+from bioenv.evaluate.report.inverse_muscles import activations
 from bioenv.evaluate.report.inverse_panels import (
     SIDES,
     Panel,
-    both_legs,
+    both_sides,
     contact_force,
-    draw_curve,
     draw_panel,
     ground_force,
     say,
 )
 from bioenv.inverse.analysis import Analysis
-from bioenv.inverse.emg_agreement import activated
 from bioenv.inverse.hicks import FORCE_LIMIT_PERCENT, MOMENT_LIMIT_PERCENT
 from bioenv.inverse.standard import to_motion
-from bioenv.lab import cycles as cut
 from bioenv.motion import Motion
 from bioenv.motion_io import write_atomically
 
@@ -43,10 +41,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 JOINTS = (("hip_flexion", "Hip"), ("knee_angle", "Knee"), ("ankle_angle", "Ankle"))
-MAIN_MUSCLES = (
-    "soleus", "gastrocnemius_medialis", "tibialis_anterior", "vastus_lateralis",
-    "rectus_femoris", "hamstrings_lateralis", "gluteus_medius", "gluteus_maximus",
-)  # fmt: skip
+LOADED = ("hip", "knee", "patellofemoral", "ankle")
+SLIDES = ("_tx", "_ty", "_tz")
 A4 = (8.27, 11.69)  # inches
 LINES = 11  # of words that fit below the panels
 
@@ -79,12 +75,16 @@ def _strides(motion: Motion) -> Mapping[str, Array]:
 def _movement_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Array]) -> Figure:
     figure, rows = _page(analysis, "1 · Movement, moments, ground forces", 4, 3)
     mass = analysis.anatomy.mass
-    for column, (name, title) in enumerate(JOINTS):
-        angle = both_legs(motion, "qpos", name, 180 / np.pi)
+    for axes in (axes for row in rows[:3] for axes in row):
+        axes.set_axis_off()
+    for column, (name, title) in enumerate(_joints(motion)):
+        for row in rows[:3]:
+            row[column].set_axis_on()
+        angle = both_sides(motion, "qpos", name, 180 / np.pi)
         draw_panel(rows[0][column], Panel(f"{title} angle", "deg", angle), motion, strides)
-        moment = both_legs(motion, "joint_torque", name, 1 / mass)
+        moment = both_sides(motion, "joint_torque", name, 1 / mass)
         draw_panel(rows[1][column], Panel(f"{title} moment", "N·m/kg", moment), motion, strides)
-        speed = both_legs(motion, "qvel", name, 1.0)
+        speed = both_sides(motion, "qvel", name, 1.0)
         power = {s: moment[s] * speed[s] for s in moment if s in speed}
         draw_panel(rows[2][column], Panel(f"{title} power", "W/kg", power), motion, strides)
     weight = analysis.anatomy.body_weight
@@ -96,7 +96,7 @@ def _movement_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Arr
 
 
 def _muscle_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Array]) -> Figure:
-    drawings = _activations(analysis, motion, strides)
+    drawings = activations(analysis, motion, strides)
     muscle_rows = -(-len(drawings) // 4)
     figure, rows = _page(
         analysis, "2 · Muscles, joint loads, residuals", muscle_rows + 2, 4, bottom=0.17
@@ -106,13 +106,35 @@ def _muscle_page(analysis: Analysis, motion: Motion, strides: Mapping[str, Array
         draw(axes)
     for axes in panels[len(drawings) :]:
         axes.set_axis_off()
-    for axes, joint in zip(rows[-2], ("hip", "knee", "patellofemoral", "ankle"), strict=True):
+    for axes, joint in zip(rows[-2], _loaded(motion), strict=False):
         load = contact_force(motion, joint, 1 / analysis.anatomy.body_weight)
         draw_panel(axes, Panel(f"{joint.capitalize()} contact", "BW", load), motion, strides)
+    for axes in rows[-2][len(_loaded(motion)) :]:
+        axes.set_axis_off()
     _residual_panels(rows[-1], analysis)
     figure.text(0.09, 0.12, _words(analysis), va="top", size=6, color=SOFT, linespacing=1.4)
     _legend(figure, emg=bool(analysis.agreement))
     return figure
+
+
+def _joints(motion: Motion) -> Sequence[tuple[str, str]]:
+    """Coordinates to show with their titles: of the legs, else the three that move most."""
+    if any(f"{name}_{side}" in motion.labels("qpos") for name, _ in JOINTS for side in "rl"):
+        return JOINTS
+    own = motion.labels("joint_torque" if "joint_torque" in motion else "qpos")
+    turning = [n for n in own if not n.startswith("pelvis") and n[-3:] not in SLIDES]
+    turning.sort(key=lambda name: -float(np.ptp(motion.column("qpos", name))))
+    return [(name, name.replace("_", " ").capitalize()) for name in turning[:3]]
+
+
+def _loaded(motion: Motion) -> Sequence[str]:
+    """Joints whose load is shown: of the legs, else the first four."""
+    if "joint_contact_force" not in motion:
+        return LOADED
+    labels = motion.labels("joint_contact_force")
+    if any(f"{joint}_{side}" in labels for joint in LOADED for side in "rl"):
+        return LOADED
+    return labels[:4]
 
 
 def _page(
@@ -145,69 +167,13 @@ def _facts(analysis: Analysis) -> str:
     return f"{first}\nmuscles: {second}"
 
 
-def _activations(
-    analysis: Analysis, motion: Motion, strides: Mapping[str, Array]
-) -> Sequence[Callable[[Axes], None]]:
-    """One drawing per electrode; the main muscles of both legs when there is no EMG."""
-    from bioenv.lab.electrodes import match
-
-    if analysis.sharing is None or analysis.problem is None:
-        return [lambda axes: say(axes, "no muscle forces")]
-    muscles, values = analysis.problem.muscles, analysis.sharing.activation
-    if analysis.agreement:
-        pairs = [(one.electrode, f"r = {one.correlation:.2f}") for one in analysis.agreement]
-    else:
-        pairs = [(one, "") for one in match(MAIN_MUSCLES, muscles, "r")[0]]
-
-    def drawing(electrode: Any, note: str) -> Callable[[Axes], None]:
-        def draw(axes: Axes) -> None:
-            sides = (electrode.side,) if note else ("r", "l")
-            series = {}
-            for side in sides:
-                names = [f"{m[:-2]}_{side}" for m in electrode.muscles]
-                columns = [muscles.index(name) for name in names if name in muscles]
-                if columns:
-                    weight = analysis.problem.max_isometric_force[columns]  # type: ignore[union-attr]
-                    series[side] = values[:, columns] @ (weight / weight.sum())
-            title = electrode.site.replace("_", " ").capitalize()
-            draw_panel(axes, Panel(title, "", series), motion, strides)
-            axes.title.set_fontsize(7)
-            if note:
-                axes.text(0.98, 0.97, note, transform=axes.transAxes, ha="right", va="top", size=7)
-                _measured(axes, analysis, electrode, motion, strides)
-
-        return draw
-
-    return [drawing(electrode, note) for electrode, note in pairs[:12]]
-
-
-def _measured(
-    axes: Axes, analysis: Analysis, electrode: Any, motion: Motion, strides: Mapping[str, Array]
-) -> None:
-    """The envelope after activation dynamics, scaled to the height of the computed curve."""
-    assert analysis.emg_time is not None
-    raw = analysis.emg[electrode.channel]
-    known = np.isfinite(raw)
-    delayed = activated(analysis.emg_time[known], raw[known][:, None])[:, 0]
-    here = np.interp(motion.time, analysis.emg_time[known], delayed)
-    top = axes.get_ylim()[1]
-    spans = strides.get(electrode.side)
-    cyclic = spans is not None and len(spans) > 0
-    mean = here
-    if spans is not None and len(spans):
-        mean = cut.resample(motion.time, here, spans).mean(axis=0)
-    draw_curve(
-        axes, motion.time, here * (0.9 * top / max(float(mean.max()), 1e-9)), spans, cyclic,
-        INK, dashed=True,
-    )  # fmt: skip
-
-
 def _residual_panels(row: Sequence[Axes], analysis: Analysis) -> None:
     force, moment, width, gains = row
     anatomy, root = analysis.anatomy, analysis.residuals
-    if analysis.torque is None:
-        for axes in (force, moment):
-            say(axes, "no ground forces")
+    if analysis.torque is None or not anatomy.root.any():
+        for axes, title in ((force, "Residual force"), (moment, "Residual moment")):
+            axes.set_title(title)
+            say(axes, "no ground forces" if anatomy.root.any() else "fixed to the ground")
     else:
         for axes, chosen, title, unit, limit in (
             (force, anatomy.root & ~anatomy.rotational, "Residual force", "N",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 SIDES = (("r", "right", COLOURS[0]), ("l", "left", COLOURS[1]))
+MIDDLE = ""  # the side of what has none
 
 
 class Panel(NamedTuple):
@@ -29,16 +30,19 @@ class Panel(NamedTuple):
     series: Mapping[str, Array]
 
 
-def both_legs(motion: Motion, channel: str, name: str, factor: float) -> dict[str, Array]:
-    """Side -> values of a coordinate, for the sides that have it."""
+def both_sides(motion: Motion, channel: str, name: str, factor: float) -> dict[str, Array]:
+    """Side -> values of a coordinate, for the sides that have it; MIDDLE for one without sides."""
     if channel not in motion:
         return {}
-    labels = motion.labels(channel)
     return {
-        side: factor * motion.column(channel, f"{name}_{side}")
-        for side, *_ in SIDES
-        if f"{name}_{side}" in labels
+        side: factor * motion.column(channel, label)
+        for side, label in _labels(name, motion.labels(channel))
     }
+
+
+def _labels(name: str, labels: Sequence[str]) -> Sequence[tuple[str, str]]:
+    sides = [(side, f"{name}_{side}") for side, *_ in SIDES if f"{name}_{side}" in labels]
+    return sides or ([(MIDDLE, name)] if name in labels else [])
 
 
 def ground_force(motion: Motion, axis: int, factor: float) -> dict[str, Array]:
@@ -57,11 +61,9 @@ def contact_force(motion: Motion, joint: str, factor: float) -> dict[str, Array]
     """Side -> (T,) size of the contact force of a joint."""
     if "joint_contact_force" not in motion:
         return {}
-    labels = motion.labels("joint_contact_force")
     return {
         side: factor * np.linalg.norm(motion.column("joint_contact_force", label), axis=1)
-        for side, *_ in SIDES
-        if (label := f"{joint}_{side}") in labels
+        for side, label in _labels(joint, motion.labels("joint_contact_force"))
     }
 
 
@@ -73,7 +75,7 @@ def draw_panel(axes: Axes, panel: Panel, motion: Motion, strides: Mapping[str, A
         say(axes, "not computed")
         return
     cyclic = any(len(strides.get(side, ())) for side in panel.series)
-    for side, _, colour in SIDES:
+    for side, _, colour in (*SIDES, (MIDDLE, "", COLOURS[0])):
         if side in panel.series:
             draw_curve(axes, motion.time, panel.series[side], strides.get(side), cyclic, colour)
     axes.set_xlabel("% of gait cycle" if cyclic else "time, s")

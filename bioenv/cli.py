@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"bioenv {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_tasks, _models, _train, _rollout, _import, _inverse, _evaluate, _view):
+    for add in (_tasks, _models, _train, _rollout, _solve, _import, _inverse, _evaluate, _view):
         command = add(commands)
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
@@ -133,6 +133,26 @@ def _rollout(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
     return command
 
 
+def _solve(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = _command(
+        commands,
+        "solve",
+        "solve:run",
+        "find the movement of least cost, by optimal control.\n\nDIR gets motion.nc, solution.json "
+        "and the last iterate, where --resume goes on.",
+        "bioenv solve reach --set duration=0.6 --out reach",
+    )
+    command.add_argument("recipe", metavar="RECIPE", help="recipe file or shipped name")
+    command.add_argument(
+        "--set", nargs="+", action="extend", metavar="KEY=VALUE", help="change the recipe"
+    )
+    command.add_argument("--warm", metavar="MOTION", help="start from this motion, .nc or .npz")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder of the solution")
+    command.add_argument("--resume", action="store_true", help="go on from the last iterate")
+    _force(command)
+    return command
+
+
 def _import(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     command = _command(
         commands,
@@ -177,9 +197,7 @@ def _inverse(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
     command.add_argument("--emg", metavar="FILE", help="EMG, raw or envelopes: .sto .c3d .anc .csv")
     command.add_argument("--emg-side", choices=("r", "l"), help="leg of electrodes without a side")
     command.add_argument("--static", metavar="FILE", help="standing trial: scale the model to it")
-    command.add_argument(
-        "--mass", type=arguments.positive, metavar="KG", help="body mass to scale to"
-    )
+    command.add_argument("--mass", type=arguments.positive, metavar="KG", help="scale to this mass")
     command.add_argument("--weights", metavar="FILE", help="marker weights, OpenSim IK tasks .xml")
     _inverse_settings(command)
     command.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
@@ -211,11 +229,7 @@ def _inverse_settings(command: argparse.ArgumentParser) -> None:
         help="sum of a^p or of (F/F0)^p, default activation",
     )  # fmt: skip
     command.add_argument(
-        "--exponent",
-        type=arguments.positive,
-        default=2.0,
-        metavar="P",
-        help="p of the cost, default 2",
+        "--exponent", type=arguments.positive, default=2.0, metavar="P", help="of cost, default 2"
     )
     command.add_argument(
         "--reserve", type=arguments.from_zero, default=1.0, metavar="NM",

@@ -1,0 +1,199 @@
+"""Blocks: one small function applied at many places of a large sparse problem.
+
+A block reads a few of the unknowns (a node, or two neighbours), and gives constraints and a share
+of the objective. Its derivatives are taken once, for one place; the problem's Jacobian and Hessian
+are their values, summed into place by a constant sparse matrix. That keeps building and evaluating
+cheap: the cost of both grows with the block, not with the mesh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import casadi as ca
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.intp]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A function of local unknowns w, local data d and the problem's parameters p.
+
+    Attributes:
+        name: for messages.
+        w (nw,), d (nd,), p (np,): SX symbols.
+        g (ng,): constraints, SX. cost: SX scalar, the share of the objective.
+        labels: what each constraint is, for messages; lower, upper (ng,): its bounds.
+        index (n, nw): for each of the n places, which unknowns it reads.
+        data (n, nd): for each place, its local data.
+        time (n,): share 0..1 of the horizon where the place lies, for messages.
+    """
+
+    name: str
+    w: ca.SX
+    d: ca.SX
+    p: ca.SX
+    g: ca.SX
+    cost: ca.SX
+    labels: tuple[str, ...]
+    lower: Array
+    upper: Array
+    index: Index
+    data: Array
+    time: Array
+
+
+class _Placed:
+    """A block's functions, mapped over its places, and where their values go."""
+
+    def __init__(self, block: Block, first_row: int, threads: int) -> None:
+        self.block, self.n = block, len(block.index)
+        w, d, p, g, cost = block.w, block.d, block.p, block.g, block.cost
+        self.ng = g.numel()
+        self.rows = first_row + np.arange(self.n * self.ng).reshape(self.n, self.ng)
+        lam_f, lam_g = ca.SX.sym("lam_f"), ca.SX.sym("lam_g", self.ng)
+        jacobian, gradient = ca.jacobian(g, w), ca.gradient(cost, w)
+        lagrangian = lam_f * cost + (ca.dot(lam_g, g) if self.ng else 0)
+        hessian = ca.triu(ca.hessian(lagrangian, w)[0])
+        self.jacobian_entries = np.array(jacobian.sparsity().get_triplet(), dtype=np.intp)
+        self.hessian_entries = np.array(hessian.sparsity().get_triplet(), dtype=np.intp)
+
+        def function(name: str, inputs: list[ca.SX], outputs: list[ca.SX]) -> ca.Function:
+            one = ca.Function(f"{block.name}_{name}", inputs, outputs, {"cse": True})
+            return one.map(self.n, "thread", threads) if threads > 1 else one.map(self.n)
+
+        values = jacobian.nz[:]
+        second = hessian.nz[:]
+        self.cost = function("cost", [w, d, p], [cost])
+        self.value = function("value", [w, d, p], [g])
+        self.slope = function("jacobian", [w, d, p], [g, values])
+        self.gradient = function("gradient", [w, d, p], [cost, ca.densify(gradient)])
+        self.curvature = function("hessian", [w, d, p, lam_f, lam_g], [second])
+
+    def arguments(self, x: ca.MX, p: ca.MX) -> list[ca.MX]:
+        """Unknowns, data and parameters of every place, one column each."""
+        order = self.block.index.ravel().tolist()
+        w = ca.reshape(x[order], self.block.w.numel(), self.n)
+        return [w, ca.MX(ca.DM(self.block.data.T)), ca.repmat(p, 1, self.n)]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A nonlinear program: functions in the form that CasADi's `nlpsol` takes.
+
+    value: (x, p) -> (f, g); cost_terms etc. are the caller's. rows: block name -> (n, ng) indices
+    into g. lower, upper (ng,).
+    """
+
+    size: int
+    value: ca.Function
+    gradient: ca.Function
+    jacobian: ca.Function
+    hessian: ca.Function
+    lower: Array
+    upper: Array
+    rows: dict[str, Index]
+    blocks: dict[str, Block]
+
+    def worst(self, g: Array, count: int = 1) -> list[tuple[str, float, float]]:
+        """The most violated constraints: (label, share of the horizon, violation), worst first."""
+        excess = np.maximum(np.maximum(self.lower - g, g - self.upper), 0.0)
+        found = []
+        for row in np.argsort(-excess)[:count]:
+            for name, rows in self.rows.items():
+                if rows.size and rows[0, 0] <= row <= rows[-1, -1]:
+                    place, which = divmod(int(row - rows[0, 0]), rows.shape[1])
+                    block = self.blocks[name]
+                    label, share = block.labels[which], float(block.time[place])
+                    found.append((label, share, float(excess[row])))
+        return found
+
+
+def assemble(size: int, parameters: int, blocks: Sequence[Block], threads: int = 1) -> Program:
+    """The program of all blocks over ``size`` unknowns and ``parameters`` parameters."""
+    x, p = ca.MX.sym("x", size), ca.MX.sym("p", parameters)
+    placed, first = [], 0
+    for block in blocks:
+        placed.append(_Placed(block, first, threads))
+        first += placed[-1].n * placed[-1].ng
+    arguments = [one.arguments(x, p) for one in placed]
+    f = sum((ca.sum2(o.cost(*a)) for o, a in zip(placed, arguments, strict=True)), ca.MX(0))
+    g = ca.vertcat(*(ca.vec(o.value(*a)) for o, a in zip(placed, arguments, strict=True) if o.ng))
+    return Program(
+        size=size,
+        value=ca.Function("nlp", [x, p], [f, g], ["x", "p"], ["f", "g"]),
+        gradient=_gradient(x, p, placed, arguments),
+        jacobian=_jacobian(x, p, placed, arguments, first),
+        hessian=_hessian(x, p, placed, arguments, first),
+        lower=np.concatenate([np.tile(o.block.lower, o.n) for o in placed]),
+        upper=np.concatenate([np.tile(o.block.upper, o.n) for o in placed]),
+        rows={o.block.name: o.rows for o in placed},
+        blocks={o.block.name: o.block for o in placed},
+    )
+
+
+def _gradient(x: ca.MX, p: ca.MX, placed: list[_Placed], arguments: list) -> ca.Function:
+    costs, slopes, column = ca.MX(0), [], []
+    for one, inputs in zip(placed, arguments, strict=True):
+        cost, slope = one.gradient(*inputs)
+        costs += ca.sum2(cost)
+        slopes.append(ca.vec(slope))
+        column.append(one.block.index.ravel())
+    total = np.concatenate(column)
+    gather = _sums(total, total.size, x.numel())
+    gradient = ca.mtimes(gather, ca.vertcat(*slopes))
+    names = ["f", "grad_f_x"]
+    return ca.Function("nlp_grad_f", [x, p], [costs, gradient], ["x", "p"], names)
+
+
+def _jacobian(x: ca.MX, p: ca.MX, placed: list[_Placed], arguments: list, rows: int) -> ca.Function:
+    values, slopes, row, column = [], [], [], []
+    for one, inputs in zip(placed, arguments, strict=True):
+        if not one.ng:
+            continue
+        g, slope = one.slope(*inputs)
+        values.append(ca.vec(g))
+        slopes.append(ca.vec(slope))
+        local_row, local_column = one.jacobian_entries
+        row.append(one.rows[:, local_row].ravel())
+        column.append(one.block.index[:, local_column].ravel())
+    matrix = _scatter(ca.vertcat(*slopes), np.concatenate(row), np.concatenate(column),
+                      (rows, x.numel()))  # fmt: skip
+    outputs = [ca.vertcat(*values), matrix]
+    return ca.Function("nlp_jac_g", [x, p], outputs, ["x", "p"], ["g", "jac_g_x"])
+
+
+def _hessian(x: ca.MX, p: ca.MX, placed: list[_Placed], arguments: list, rows: int) -> ca.Function:
+    lam_f, lam_g = ca.MX.sym("lam_f"), ca.MX.sym("lam_g", rows)
+    values, row, column = [], [], []
+    for one, inputs in zip(placed, arguments, strict=True):
+        multiplier = ca.MX(0, one.n)
+        if one.ng:
+            multiplier = ca.reshape(lam_g[one.rows.ravel().tolist()], one.ng, one.n)
+        curvature = one.curvature(*inputs, ca.repmat(lam_f, 1, one.n), multiplier)
+        values.append(ca.vec(curvature))
+        a, b = (one.block.index[:, entries] for entries in one.hessian_entries)
+        row.append(np.minimum(a, b).ravel())
+        column.append(np.maximum(a, b).ravel())
+    matrix = _scatter(ca.vertcat(*values), np.concatenate(row), np.concatenate(column),
+                      (x.numel(), x.numel()))  # fmt: skip
+    inputs_, names = [x, p, lam_f, lam_g], ["x", "p", "lam_f", "lam_g"]
+    return ca.Function("nlp_hess_l", inputs_, [matrix], names, ["triu_hess_gamma_x_x"])
+
+
+def _scatter(values: ca.MX, row: Index, column: Index, shape: tuple[int, int]) -> ca.MX:
+    """The sparse matrix with ``values`` at (row, column), repeated entries summed."""
+    # CasADi stores columns one after another: entries are ranked by column, then row.
+    key, place = np.unique(column * shape[0] + row, return_inverse=True)
+    sparsity = ca.Sparsity.triplet(*shape, (key % shape[0]).tolist(), (key // shape[0]).tolist())
+    return ca.MX(sparsity, ca.mtimes(_sums(place, place.size, key.size), values))
+
+
+def _sums(target: Index, entries: int, size: int) -> ca.DM:
+    """The constant matrix that adds entry i to element ``target[i]``."""
+    sparsity = ca.Sparsity.triplet(size, entries, target.tolist(), list(range(entries)))
+    return ca.DM(sparsity, 1.0)

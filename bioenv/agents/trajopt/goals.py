@@ -1,0 +1,154 @@
+"""Goals: what a movement is optimal for, by the names of the environments' reward terms.
+
+Every goal is the mean over the movement's time of the quantity of the same name in
+:mod:`bioenv.envs.terms`, so that a weight means the same to a policy and to an optimal control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import casadi as ca
+import numpy as np
+
+from bioenv.errors import BioenvError, unknown
+from bioenv.models import Model
+
+CONTROL_DT = 0.02
+"""s between two control steps of the environments: what `smoothness` refers to."""
+
+IMPACT_THRESHOLD = 1.2
+"""Body weights above which `ground_impact` counts, as in the environments' tasks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One instant of the movement in symbols: q (nq,), v, a (nq,), act, rate (nm,), p.
+
+    `symbolic` gives forces as functions of these; what is not asked for is not built.
+    """
+
+    symbolic: Any
+    q: ca.SX
+    v: ca.SX
+    a: ca.SX
+    act: ca.SX
+    rate: ca.SX
+    p: ca.SX
+
+    @property
+    def model(self) -> Model:
+        """The body."""
+        return self.symbolic.model
+
+    @cached_property
+    def excitation(self) -> ca.SX:
+        """(nm,) what drives the activation at its rate; smooth where rising turns into falling."""
+        return self.symbolic.excitation(self.act, self.rate, self.p)
+
+    @cached_property
+    def ground_reaction_force(self) -> ca.SX:
+        """(feet, 3) N."""
+        return self.symbolic.grf(self.q, self.v, self.a, self.p)
+
+
+def time_constants(model: Model, act: ca.SX) -> tuple[ca.SX, ca.SX]:
+    """(nm,) s, of rising and of falling activation (as :func:`bioenv.models.muscle` has them)."""
+    shape = 0.5 + 1.5 * act
+    return ca.DM(model.muscle.tau_act) * shape, ca.DM(model.muscle.tau_deact) / shape
+
+
+def _effort(s: Point) -> ca.SX:
+    return ca.sumsqr(s.act) / s.act.numel()
+
+
+def _effort_cubed(s: Point) -> ca.SX:
+    return ca.sum1(s.act**3) / s.act.numel()
+
+
+def _metabolic(s: Point) -> ca.SX:
+    rate = s.symbolic.metabolic(s.q, s.v, s.act, s.excitation, s.p)
+    return ca.sum1(rate) / s.model.mass
+
+
+def _joint_load(s: Point) -> ca.SX:
+    force = s.symbolic.joint_contact(s.q, s.v, s.a, s.act, s.p)
+    return ca.sumsqr(force) / (force.shape[0] * s.model.body_weight**2)
+
+
+def _ground_impact(s: Point) -> ca.SX:
+    load = s.ground_reaction_force[:, 2] / s.model.body_weight
+    return ca.sumsqr(ca.fmax(load - IMPACT_THRESHOLD, 0.0))
+
+
+def _acceleration(s: Point) -> ca.SX:
+    """Mean squared acceleration of the hinges in (10 rad/s^2)^2: keeps rates smooth."""
+    return ca.sumsqr(s.a / 10.0) / s.a.numel()
+
+
+def _activation_rate(s: Point) -> ca.SX:
+    """Mean squared rate of activation in (10/s)^2."""
+    return ca.sumsqr(s.rate / 10.0) / s.rate.numel()
+
+
+def _smoothness(s: Point, t: Point, h: ca.SX) -> ca.SX:
+    step = (t.excitation - s.excitation) * (CONTROL_DT / h)
+    return ca.sumsqr(step) / step.numel()
+
+
+def _jerk(s: Point, t: Point, h: ca.SX) -> ca.SX:
+    """Mean squared jerk of the hand in (100 m/s^3)^2 (Flash & Hogan 1985)."""
+    change = hand_acceleration(t) - hand_acceleration(s)
+    return ca.sumsqr(change / h / 100.0)
+
+
+def hand_acceleration(s: Point) -> ca.SX:
+    """(3,) m/s^2 of the site "hand"."""
+    hand = site(s, "hand")
+    jacobian = ca.jacobian(hand, s.q)
+    velocity = ca.mtimes(jacobian, s.v)
+    return ca.mtimes(ca.jacobian(velocity, s.q), s.v) + ca.mtimes(jacobian, s.a)
+
+
+def site(s: Point, name: str) -> ca.SX:
+    """(3,) m, world position of a site or body; BioenvError for a name the model lacks."""
+    row = s.symbolic.position(name)
+    return s.symbolic.positions(s.q)[row, :].T
+
+
+AT_POINT: Mapping[str, Callable[[Point], ca.SX]] = {
+    "effort": _effort,
+    "effort_cubed": _effort_cubed,
+    "metabolic": _metabolic,
+    "joint_load": _joint_load,
+    "ground_impact": _ground_impact,
+    "acceleration": _acceleration,
+    "activation_rate": _activation_rate,
+}
+"""Functions of one instant."""
+
+BETWEEN: Mapping[str, Callable[[Point, Point, ca.SX], ca.SX]] = {
+    "smoothness": _smoothness,
+    "jerk": _jerk,
+}
+"""Functions of two neighbouring instants, h seconds apart."""
+
+
+def checked(goals: Mapping[str, float]) -> dict[str, float]:
+    """The goals with a weight above zero.
+
+    Raises BioenvError for an unknown name, a weight that is negative or not finite, or none.
+    """
+    known = {**AT_POINT, **BETWEEN}
+    for name, weight in goals.items():
+        if name not in known:
+            raise unknown("goal", name, known)
+        if not (np.isfinite(weight) and weight >= 0):
+            raise BioenvError(f"goal {name}: a weight is a number from 0, not {weight!r}")
+    used = {name: float(weight) for name, weight in goals.items() if weight > 0}
+    if not used:
+        raise BioenvError(f"no goal has a weight above 0; choose among {', '.join(known)}")
+    return used

@@ -1,0 +1,154 @@
+"""Trajectory: the unknowns of a movement at its nodes, and guesses to start the solver from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.agents.trajopt.problem import Problem
+from bioenv.errors import BioenvError
+from bioenv.motion import Motion
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """A movement at n+1 nodes, evenly spaced over `duration` s.
+
+    q (n+1, nq) m or rad, v, a its derivatives; act (n+1, nm) and rate (n+1, nm) 1/s.
+    """
+
+    q: Array
+    v: Array
+    a: Array
+    act: Array
+    rate: Array
+    duration: float
+
+    @property
+    def mesh(self) -> int:
+        """Number of intervals."""
+        return len(self.q) - 1
+
+    @property
+    def time(self) -> Array:
+        """(n+1,) s."""
+        return np.linspace(0.0, self.duration, self.mesh + 1)
+
+    def resampled(self, mesh: int) -> Trajectory:
+        """The same movement at other nodes, linear in between."""
+        if mesh == self.mesh:
+            return self
+        old, new = np.linspace(0, 1, self.mesh + 1), np.linspace(0, 1, mesh + 1)
+        columns = {
+            f.name: _interpolate(new, old, getattr(self, f.name))
+            for f in fields(self)
+            if f.name != "duration"
+        }
+        return Trajectory(**columns, duration=self.duration)
+
+
+def static(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:
+    """The home pose, carried along at the wanted speed; ends as the problem gives them."""
+    model = problem.model
+    share = np.linspace(0.0, 1.0, mesh + 1)[:, None]
+    ends = [model.home.copy(), model.home.copy()]
+    for given in (problem.start, *([problem.finish] if problem.finish else [])):
+        for end in ends if given is problem.start else ends[1:]:
+            for name, value in given.items():
+                end[model.coordinate_index(name)] = value
+    duration = float(np.mean(problem.duration))
+    q = ends[0] + share * (ends[1] - ends[0])
+    v = np.tile((ends[1] - ends[0]) / duration, (mesh + 1, 1))
+    if problem.travel is not None and problem.speed is not None:
+        i, speed = model.coordinate_index(problem.travel), float(np.mean(problem.speed))
+        q[:, i] = q[0, i] + share[:, 0] * speed * duration
+        v[:, i] = speed
+    muscles = (mesh + 1, len(model.muscles))
+    act = np.full(muscles, np.clip(activation, *problem.activation))
+    return Trajectory(q, v, np.zeros_like(q), act, np.zeros(muscles), duration)
+
+
+def perturbed(trajectory: Trajectory, seed: int, size: float = 0.1) -> Trajectory:
+    """The trajectory with smooth random changes of the coordinates, standard deviation `size`."""
+    rng = np.random.default_rng(seed)
+    phase = np.linspace(0, np.pi, trajectory.mesh + 1)[:, None]
+    waves = [np.sin(k * phase) * rng.normal(0, size / k, trajectory.q.shape[1]) for k in (1, 2)]
+    act = trajectory.act + np.abs(rng.normal(0, 0.5 * size, trajectory.act.shape[1]))
+    return Trajectory(
+        trajectory.q + sum(waves), trajectory.v, trajectory.a, np.clip(act, 0, 1),
+        trajectory.rate, trajectory.duration,
+    )  # fmt: skip
+
+
+def from_motion(problem: Problem, motion: Motion, mesh: int) -> Trajectory:
+    """A movement that somebody made (a policy's rollout, a measured or an optimized motion).
+
+    With "mirror" and "cycle" the last whole step or stride with the right foot first is cut out, by
+    the foot forces; without such events the motion is taken whole.
+
+    Raises BioenvError when the motion lacks a coordinate of the model.
+    """
+    model = problem.model
+    for name in ("qpos", "qvel"):
+        missing = set(model.coordinates) - set(motion.labels(name) if name in motion else ())
+        if missing:
+            raise BioenvError(f"the motion has no {name} of {', '.join(sorted(missing))}")
+    start, stop = _span(problem, motion)
+    time = np.linspace(start, stop, mesh + 1)
+
+    def at(name: str, labels: tuple[str, ...]) -> Array:
+        columns = [motion.labels(name).index(label) for label in labels]
+        return _interpolate(time, motion.time, motion[name][:, columns])
+
+    q, v = at("qpos", model.coordinates), at("qvel", model.coordinates)
+    if problem.travel is not None:
+        i = model.coordinate_index(problem.travel)
+        q[:, i] -= q[0, i]
+    a = np.gradient(v, time, axis=0)
+    if "activation" in motion:
+        act = np.clip(at("activation", model.muscles), *problem.activation)
+    else:
+        act = np.full((mesh + 1, len(model.muscles)), 0.05)
+    return Trajectory(q, v, a, act, np.gradient(act, time, axis=0), float(stop - start))
+
+
+def _span(problem: Problem, motion: Motion) -> tuple[float, float]:
+    """Start and end in the motion's time of the piece to use, s."""
+    whole = float(motion.time[0]), float(motion.time[-1])
+    if "ground_reaction_force" not in motion or problem.symmetry == "none":
+        return whole
+    labels = motion.labels("ground_reaction_force")
+    if not {"r", "l"} <= set(labels):
+        return whole
+    first = _strikes(motion, "r")
+    second = _strikes(motion, "l" if problem.symmetry == "mirror" else "r")
+    for start in first[::-1]:
+        after = second[second > start]
+        if after.size:
+            return float(start), float(after[0])
+    return whole
+
+
+def _strikes(motion: Motion, foot: str) -> Array:
+    """(k,) s, instants at which a foot takes up load for at least 0.2 s, after 0.2 s without."""
+    load = motion.column("ground_reaction_force", foot)[:, 2]
+    bears = load > 0.05 * load.max()
+    changes = np.flatnonzero(np.diff(bears.astype(int)))
+    times, up = motion.time[changes + 1], bears[changes + 1]
+    return np.array(
+        [
+            t
+            for i, t in enumerate(times)
+            if up[i]
+            and (i == 0 or t - times[i - 1] > 0.2)
+            and (i + 1 == len(times) or times[i + 1] - t > 0.2)
+        ]
+    )
+
+
+def _interpolate(new: Array, old: Array, values: Array) -> Array:
+    return np.stack([np.interp(new, old, column) for column in values.T], axis=1)

@@ -1,0 +1,95 @@
+"""Problem: a movement to be found, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, get_args
+
+import mujoco
+import numpy as np
+
+from bioenv.agents.trajopt import goals as goals_
+from bioenv.errors import BioenvError, unknown
+from bioenv.models import Model
+
+Symmetry = Literal["none", "cycle", "mirror"]
+Range = tuple[float, float]
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+_BEYOND = 0.25  # rad that a coordinate may go past its soft end of range
+_TRAVEL = 5.0  # m or rad that a coordinate without range may move
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Find the movement of `model` with the least weighted sum of `goals`.
+
+    Attributes:
+        goals: weight of each goal, by the names in :mod:`bioenv.agents.trajopt.goals`.
+        duration: s, lowest and highest length of the movement; of half a stride with "mirror".
+        symmetry: "mirror": the end is the mirror image of the start (sides exchanged); "cycle": the
+            end is the start again; "none".
+        travel: coordinate that is not periodic but advances ("pelvis_tx"), or None.
+        speed: m/s, lowest and highest mean speed of `travel`, or None.
+        start: coordinates given at the start; finish: at the end. m or rad.
+        target: sites and the place (x, y, z) m where each is at the end.
+        rest: at which ends ("start", "end") nothing moves or accelerates.
+        bounds: coordinate -> lowest and highest value, m or rad.
+        activation: lowest and highest activation.
+        parameters: of the symbolic model, by name ("strength.soleus_r", "gravity").
+
+    Raises BioenvError for unknown names, bounds that cross and values that are not finite.
+    """
+
+    model: Model
+    goals: Mapping[str, float]
+    duration: Range
+    symmetry: Symmetry = "none"
+    travel: str | None = None
+    speed: Range | None = None
+    start: Mapping[str, float] = field(default_factory=lambda: _NONE)
+    finish: Mapping[str, float] = field(default_factory=lambda: _NONE)
+    target: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    rest: tuple[str, ...] = ()
+    bounds: Mapping[str, Range] = field(default_factory=dict)
+    activation: Range = (0.01, 1.0)
+    parameters: Mapping[str, float] = field(default_factory=lambda: _NONE)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "goals", goals_.checked(self.goals))
+        if self.symmetry not in get_args(Symmetry):
+            raise unknown("symmetry", self.symmetry, get_args(Symmetry))
+        for end in self.rest:
+            if end not in ("start", "end"):
+                raise unknown("end of the movement", end, ("start", "end"))
+        for name in (*self.start, *self.finish, *self.bounds, *filter(None, [self.travel])):
+            self.model.coordinate_index(name)
+        if self.speed is not None and self.travel is None:
+            raise BioenvError("a speed needs `travel`: the coordinate that advances")
+        if self.duration[0] <= 0:
+            raise BioenvError(f"duration must be above 0 s, not {self.duration[0]:g}")
+        ranges = {"duration": self.duration, "speed": self.speed, "activation": self.activation}
+        for what, limits in {**ranges, **self.bounds}.items():
+            if limits is not None and not (np.isfinite(limits).all() and limits[0] <= limits[1]):
+                raise BioenvError(f"bounds of {what} cross: {limits[0]:g} to {limits[1]:g}")
+
+    def coordinate_bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """(nq,) lowest and highest coordinates: the given ones, else the soft range and a bit."""
+        mj, low, high = self.model.mj, [], []
+        for i, name in enumerate(self.model.coordinates):
+            if name in self.bounds:
+                a, b = self.bounds[name]
+            elif mj.jnt_limited[i]:
+                a, b = mj.jnt_range[i] + np.array([-_BEYOND, _BEYOND])
+            else:
+                a, b = self.model.home[i] - _TRAVEL, self.model.home[i] + _TRAVEL
+            low.append(a)
+            high.append(b)
+        return np.array(low), np.array(high)
+
+    @property
+    def slides(self) -> np.ndarray:
+        """(nq,) which coordinates are lengths."""
+        return np.asarray(self.model.mj.jnt_type == mujoco.mjtJoint.mjJNT_SLIDE)

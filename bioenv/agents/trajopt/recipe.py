@@ -1,0 +1,185 @@
+"""Recipes of `bioenv solve`: a problem, a guess and the stages of its solution, as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bioenv.agents.trajopt.guess import Trajectory, from_motion, static
+from bioenv.agents.trajopt.problem import Problem
+from bioenv.agents.trajopt.solver import Stage
+from bioenv.errors import BioenvError, unknown
+from bioenv.models import load
+from bioenv.motion import Motion
+from bioenv.paths import agent_file
+
+_SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "stage")
+_GUESSES = ("static",)
+
+
+@dataclass(frozen=True, eq=False)
+class SolveRecipe:
+    """What `bioenv solve` runs.
+
+    Attributes:
+        model: name or path of a model.
+        duration, speed: s and m/s; one number, or lowest and highest.
+        mesh: intervals of the last stage; earlier stages keep their share of it.
+        guess: "static", the home pose carried along.
+        goals, bounds, start, finish, target, parameters, symmetry, travel, rest, activation: as in
+            :class:`~bioenv.agents.trajopt.problem.Problem`.
+        warm_stages: how many of the first stages a warm start leaves out.
+    """
+
+    model: str
+    duration: tuple[float, float]
+    goals: Mapping[str, float]
+    name: str = ""
+    description: str = ""
+    symmetry: str = "none"
+    travel: str = ""
+    speed: tuple[float, float] | None = None
+    guess: str = "static"
+    mesh: int = 0
+    max_seconds: float = 600.0
+    rest: tuple[str, ...] = ()
+    activation: tuple[float, float] = (0.01, 1.0)
+    bounds: Mapping[str, Any] = field(default_factory=dict)
+    start: Mapping[str, float] = field(default_factory=dict)
+    finish: Mapping[str, float] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    stage: Sequence[Mapping[str, Any]] = ()
+    warm_stages: int = 0
+
+    def problem(self) -> Problem:
+        """The problem, with its model loaded."""
+        return Problem(
+            load(self.model), self.goals, self.duration,
+            symmetry=self.symmetry, travel=self.travel or None, speed=self.speed,  # type: ignore[arg-type]
+            start=self.start, finish=self.finish, rest=tuple(self.rest), bounds=self.bounds,
+            target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
+            parameters=self.parameters,
+        )  # fmt: skip
+
+    def stages(self, warm: bool = False) -> list[Stage]:
+        """The homotopy, rescaled to `mesh`."""
+        rows = list(self.stage)[self.warm_stages if warm else 0 :] or [{}]
+        last = int(rows[-1].get("mesh", 50))
+        share = (self.mesh or last) / last
+        return [_stage(row, max(2, round(share * int(row.get("mesh", 50))))) for row in rows]
+
+    def trajectory(self, problem: Problem, mesh: int, warm: Motion | None = None) -> Trajectory:
+        """Where to start: from a Motion, or as `guess` says."""
+        if warm is not None:
+            return from_motion(problem, warm, mesh)
+        if self.guess not in _GUESSES:
+            raise unknown("guess", self.guess, _GUESSES)
+        return static(problem, mesh)
+
+    def changed(self, settings: Sequence[str]) -> SolveRecipe:
+        """A copy with "key=value" settings: "speed=1.3", "goals.effort=2", "strength.soleus=0.6".
+
+        Raises BioenvError for an unknown key or a value of the wrong kind.
+        """
+        recipe = self
+        for setting in settings:
+            key, equals, text = setting.partition("=")
+            if not equals or not key or not text:
+                raise BioenvError(f"--set takes key=value, for instance speed=1.3; got {setting!r}")
+            recipe = recipe._with(key, _parsed(text))
+        return recipe
+
+    def _with(self, key: str, value: Any) -> SolveRecipe:
+        head, _, rest = key.partition(".")
+        if head in ("strength", "gravity", "smoothing", "softness"):
+            return replace(self, parameters={**self.parameters, key: _number(key, value)})
+        if rest and head in _SECTIONS[:-1]:
+            return replace(self, **{head: {**getattr(self, head), rest: value}})  # type: ignore[arg-type]
+        return from_table({**vars(self), key: value}, f"--set {key}")
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the recipes that come with bioenv."""
+    return tuple(sorted(p.stem for p in agent_file("recipes", "solve").glob("*.toml")))
+
+
+def load_recipe(source: str | Path) -> SolveRecipe:
+    """A recipe by shipped name or by path of a TOML file.
+
+    Raises BioenvError for a missing file, invalid TOML, and unknown keys.
+    """
+    path = Path(source)
+    if str(source) in shipped():
+        path = agent_file("recipes", "solve", f"{source}.toml")
+    elif path.suffix != ".toml":
+        raise unknown("recipe", str(source), shipped())
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BioenvError(f"cannot read recipe {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BioenvError(f"recipe {path} is not valid TOML: {error}") from error
+    return from_table({"name": path.stem, **table}, f"recipe {path.name}")
+
+
+def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
+    """A recipe from its plain content, checked."""
+    known = SolveRecipe.__dataclass_fields__
+    values = dict(table)
+    for key in values:
+        if key not in known:
+            raise BioenvError(f"{where}: {unknown('key', key, known)}")
+    for key in ("model", "duration", "goals"):
+        if key not in values:
+            raise BioenvError(f"{where}: key {key!r} is missing")
+    for key in ("duration", "speed", "activation"):
+        if values.get(key) is not None:
+            values[key] = _range(f"{where}: {key}", values[key])
+    for key in ("mesh", "warm_stages"):
+        if not isinstance(values.get(key, 0), int) or values.get(key, 0) < 0:
+            raise BioenvError(f"{where}: {key} is a whole number from 0, not {values[key]!r}")
+    for key in _SECTIONS[:-1]:
+        if not isinstance(values.get(key, {}), Mapping):
+            raise BioenvError(f"{where}: {key} must be a table, not {values[key]!r}")
+    for name, limits in values.get("bounds", {}).items():
+        _range(f"{where}: bounds.{name}", limits)
+    for key in ("goals", "start", "finish", "parameters"):
+        for name, value in values.get(key, {}).items():
+            _number(f"{where}: {key}.{name}", value)
+    return SolveRecipe(**values)
+
+
+def _stage(row: Mapping[str, Any], mesh: int) -> Stage:
+    known = ("mesh", "smoothing", "softness", "tolerance", "max_iterations", "mu")
+    for key, value in row.items():
+        if key not in known:
+            raise BioenvError(f"stage: {unknown('key', key, known)}")
+        _number(f"stage: {key}", value)
+    sharp = {key: float(row[key]) for key in ("smoothing", "softness") if key in row}
+    rest = {key: row[key] for key in known[3:] if key in row}
+    return Stage(mesh=mesh, parameters=sharp, **rest)
+
+
+def _parsed(text: str) -> Any:
+    """A value as in TOML; what is none is text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _number(what: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BioenvError(f"{what} must be a number, not {value!r}")
+    return float(value)
+
+
+def _range(what: str, value: Any) -> tuple[float, float]:
+    pair = value if isinstance(value, list | tuple) else (value, value)
+    if len(pair) != 2:
+        raise BioenvError(f"{what} is one number or lowest and highest, not {value!r}")
+    return _number(what, pair[0]), _number(what, pair[1])

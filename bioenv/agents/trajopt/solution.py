@@ -1,0 +1,177 @@
+"""Solution: what a solve came to, whether it worked, and the movement as a Motion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import casadi as ca
+import numpy as np
+from numpy.typing import NDArray
+
+from bioenv.agents.atomic import write_bytes
+from bioenv.agents.trajopt.goals import AT_POINT, BETWEEN
+from bioenv.agents.trajopt.guess import Trajectory
+from bioenv.agents.trajopt.movement import motion_of
+from bioenv.agents.trajopt.transcription import Transcription
+from bioenv.motion import Motion
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One solve of the homotopy. split_s: CPU s of functions, derivatives and linear algebra."""
+
+    status: str
+    mesh: int
+    parameters: Mapping[str, float]
+    iterations: int
+    objective: float
+    violation: float
+    build_s: float
+    cpu_s: float
+    split_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The result of a solve.
+
+    Attributes:
+        status: of the last step: "solved", "acceptable" (looser optimality, same feasibility),
+            "infeasible", "iteration limit", "time limit", "interrupted", "stalled", "diverged",
+            "failed".
+        message: the most violated constraint when it is not feasible, else "".
+        objective, terms: value, and weighted share of every goal.
+        violation: largest scaled violation of a constraint (body weights, rad, m, excitation).
+        optimality: largest element of the Lagrangian's gradient, scaled.
+        complementarity: largest product of a bound's multiplier and the distance to that bound.
+        iterations, cpu_s, wall_s: of all steps together; mesh: intervals of the last one.
+        trajectory: unknowns at the nodes. motion: the whole movement; a whole stride when half a
+            stride was solved.
+        unknowns, multipliers, bound_multipliers, parameters: of the last program, scaled.
+    """
+
+    status: str
+    message: str
+    objective: float
+    terms: Mapping[str, float]
+    violation: float
+    optimality: float
+    complementarity: float
+    iterations: int
+    cpu_s: float
+    wall_s: float
+    mesh: int
+    steps: Sequence[Step]
+    trajectory: Trajectory
+    motion: Motion
+    unknowns: Array
+    multipliers: Array
+    bound_multipliers: Array
+    parameters: Array
+
+    @property
+    def success(self) -> bool:
+        """Whether it is optimal and feasible."""
+        return self.status in ("solved", "acceptable")
+
+    def to_json(self) -> dict[str, Any]:
+        """Figures, JSON-able; without the movement."""
+        keys = ("status", "message", "objective", "terms", "violation", "optimality",
+                "complementarity", "iterations", "cpu_s", "wall_s", "mesh")  # fmt: skip
+        plain = {key: getattr(self, key) for key in keys}
+        return {
+            **plain, "duration_s": self.trajectory.duration,
+            "steps": [asdict(step) for step in self.steps],
+        }  # fmt: skip
+
+    def save(self, folder: Path) -> None:
+        """Write motion.nc and solution.json into a folder."""
+        self.motion.save(folder / "motion.nc")
+        text = json.dumps(self.to_json(), indent=2) + "\n"
+        write_bytes(folder / "solution.json", text.encode())
+
+
+def build(
+    made: Transcription,
+    result: Mapping[str, Any],
+    p: Array,
+    steps: Sequence[Step],
+    cpu_s: float,
+    wall_s: float,
+) -> Solution:
+    """Judge a solver's answer and turn it into a Solution.
+
+    Args:
+        result: x, g, f, lam_x, lam_g and status of the last step.
+        p: parameters of the symbolic model.
+    """
+    trajectory = made.unpack(result["x"])
+    worst = made.program.worst(result["g"])
+    violation = worst[0][2] if worst else 0.0
+    message = ""
+    if result["status"] not in ("solved", "acceptable") and worst:
+        label, share, size = worst[0]
+        instant = share * trajectory.duration
+        message = f"most violated: {label} by {size:.2g} at {instant:.3g} s"
+    optimality, complementarity = kkt(made, result["x"], p, result["lam_g"], result["lam_x"])
+    return Solution(
+        status=result["status"], message=message, objective=result["f"],
+        terms=terms(made, result["x"], p), violation=violation, optimality=optimality,
+        complementarity=complementarity, iterations=sum(s.iterations for s in steps),
+        cpu_s=cpu_s, wall_s=wall_s, mesh=made.mesh, steps=tuple(steps), trajectory=trajectory,
+        motion=motion_of(made.problem, made.symbolic, trajectory, p), unknowns=result["x"],
+        multipliers=result["lam_g"], bound_multipliers=result["lam_x"], parameters=p,
+    )  # fmt: skip
+
+
+def kkt(made: Transcription, x: Array, p: Array, lam_g: Array, lam_x: Array) -> tuple[float, float]:
+    """First-order conditions of optimality, evaluated anew.
+
+    Returns:
+        the largest |grad f + J' lam_g + lam_x| of a free unknown (multipliers at upper bounds
+        positive, at lower ones negative), and the largest multiplier of a bound times the distance
+        to it.
+    """
+    program = made.program
+    gradient = np.asarray(program.gradient(x, p)[1]).ravel()
+    g, jacobian = program.jacobian(x, p)
+    residual = gradient + np.asarray(ca.mtimes(jacobian.T, ca.DM(lam_g))).ravel() + lam_x
+    free = made.upper > made.lower
+    gaps = []
+    for value, low, high, multiplier in (
+        (x, made.lower, made.upper, lam_x),
+        (np.asarray(g).ravel(), program.lower, program.upper, lam_g),
+    ):
+        distance = np.where(multiplier > 0, high - value, value - low)
+        inside = high > low
+        gaps.append(float(np.abs(multiplier * distance)[inside].max(initial=0.0)))
+    return float(np.abs(residual[free]).max()), max(gaps)
+
+
+def terms(made: Transcription, x: Array, p: Array) -> dict[str, float]:
+    """Weighted share of every goal in the objective."""
+    t, goals = made.unpack(x), made.problem.goals
+    rows = np.concatenate([t.q, t.v, t.act, t.a, t.rate], axis=1) / made.node_scale
+    w, z, h = (
+        ca.SX.sym(name, n) for name, n in (("w", rows.shape[1]), ("z", rows.shape[1]), ("h", 1))
+    )
+    share = np.full(made.mesh + 1, 1.0 / made.mesh)
+    share[[0, -1]] /= 2.0
+    found = {}
+    for name, weight in goals.items():
+        if name in AT_POINT:
+            f = ca.Function("term", [w, made.p], [AT_POINT[name](made.point(w))])
+            values = np.asarray(f(rows.T, p)).ravel() @ share
+        else:
+            term = BETWEEN[name](made.point(w), made.point(z), h)
+            f = ca.Function("term", [w, z, h, made.p], [term])
+            step = t.duration / made.mesh
+            values = np.asarray(f(rows[:-1].T, rows[1:].T, step, p)).mean()
+        found[name] = weight * float(values)
+    return found

@@ -11,7 +11,8 @@ import casadi as ca
 
 from bioenv.agents.trajopt import rigid
 from bioenv.agents.trajopt.muscles_symbolic import Powers, polynomial_values
-from bioenv.agents.trajopt.path_fit import Pull, joint_sites
+from bioenv.agents.trajopt.path_fit import Pull
+from bioenv.agents.trajopt.path_samples import joint_sites
 from bioenv.models.model import Model
 
 

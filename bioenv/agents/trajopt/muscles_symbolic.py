@@ -12,7 +12,7 @@ import casadi as ca
 import numpy as np
 
 from bioenv.agents.trajopt import smooth
-from bioenv.agents.trajopt.path_fit import Polynomial
+from bioenv.agents.trajopt.polynomial import Polynomial
 from bioenv.models import energy
 from bioenv.models.parameters import MuscleParameters
 
@@ -100,6 +100,10 @@ def forces(
 def active_force_length(p: MuscleParameters, length: ca.SX, width: ca.SX) -> ca.SX:
     """MuJoCo's FL: four parabolas, 1 at the optimal length, 0 at and beyond lmin and lmax."""
     total = ca.SX(1.0)
+    if np.array_equal(1.0 - p.lmin, p.lmax - 1.0):
+        half = ca.DM(0.5 * (p.lmax - 1.0))
+        x = smooth.absolute((length - 1.0) / half, width / half)
+        return total - 0.5 * x * x + _square(x - 1.0, width) - 0.5 * _square(x - 2.0, width)
     for sign, half in ((-1.0, 0.5 * (1.0 - p.lmin)), (1.0, 0.5 * (p.lmax - 1.0))):
         x = sign * (length - 1.0) / half  # 1 halfway to the end, 2 there
         near, middle, end = (_square(x - k, width / half) for k in (0.0, 1.0, 2.0))

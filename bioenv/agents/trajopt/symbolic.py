@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from bioenv.agents.trajopt import contact_law, joint_load, muscles_symbolic, passive, rigid
 from bioenv.agents.trajopt.contact_pairs import ContactPoint, contact_points
 from bioenv.agents.trajopt.limits_symbolic import limit_torque
-from bioenv.agents.trajopt.path_fit import FittedPaths, PathError, fit_paths, subtree
+from bioenv.agents.trajopt.path_fit import FittedPaths, PathError, fit_paths
+from bioenv.agents.trajopt.path_samples import subtree
 from bioenv.agents.trajopt.supported import check_supported
 from bioenv.errors import BioenvError, unknown
 from bioenv.models.model import Model
@@ -115,6 +116,11 @@ class SymbolicModel:
     def n_contact(self) -> int:
         """Number of contact points."""
         return len(self.contacts)
+
+    @property
+    def valid_range(self) -> Array:
+        """(nq, 2) rad or m where the fitted paths hold: keep coordinates within it."""
+        return self.paths.valid
 
     @cached_property
     def path_error(self) -> dict[str, PathError]:

@@ -37,8 +37,8 @@ Array = NDArray[np.float64]
 AnySharing = TypeVar("AnySharing", bound=Sharing)
 
 WEIGHT = 0.03
-"""At it a knee load of 2 body weights costs as much as one muscle at an activation of 0.35. Fitted to
-loads measured in a knee prosthesis it is 0.02 or 0.03 (``benchmarks/knee_load.py``)."""
+"""At it a knee load of 2 body weights costs as much as one muscle at an activation of 0.35. Fitted
+to loads measured in a knee prosthesis it is 0.02 or 0.03 (``benchmarks/knee_load.py``)."""
 
 _PULLS = 1e-6  # force across a joint at unit tension; a muscle that crosses it pulls with about 1
 _LOOKS = 5  # frames looked at to see which muscles cross a joint
@@ -154,8 +154,8 @@ def load_sharing(
         problem: T frames of m muscles.
         contact: of the same frames and muscles, from :func:`contact_load`.
         weight: see :func:`with_contact`. As it grows, the load tends to the least that any sharing
-            can have, which 1000 all but reaches; much larger ones are badly conditioned. Reserves of
-            torque do not load the joint: a large weight calls on them, see `reserve_torque`.
+            can have, which 1000 all but reaches; much larger ones are badly conditioned. Reserves
+            of torque do not load the joint: a large weight calls on them, see `reserve_torque`.
         method: what shares: `static_optimization`, `dynamic_optimization`, or a function of one
             argument around them or `emg_informed` with its further arguments.
 

@@ -26,7 +26,12 @@ LAYERS = {
     "cli": 6,
 }
 ALIASES = {"motion_io": "motion"}
-ONLY_IN = {"torch": ("agents",), "tensorboard": ("agents",), "stable_baselines3": ("envs",)}
+ONLY_IN = {
+    "torch": ("agents",),
+    "casadi": ("agents",),
+    "tensorboard": ("agents",),
+    "stable_baselines3": ("envs",),
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -99,16 +99,17 @@ def forces(
 
 def active_force_length(p: MuscleParameters, length: ca.SX, width: ca.SX) -> ca.SX:
     """MuJoCo's FL: four parabolas, 1 at the optimal length, 0 at and beyond lmin and lmax."""
-    total = ca.SX(1.0)
-    if np.array_equal(1.0 - p.lmin, p.lmax - 1.0):
-        half = ca.DM(0.5 * (p.lmax - 1.0))
-        x = smooth.absolute((length - 1.0) / half, width / half)
-        return total - 0.5 * x * x + _square(x - 1.0, width) - 0.5 * _square(x - 2.0, width)
-    for sign, half in ((-1.0, 0.5 * (1.0 - p.lmin)), (1.0, 0.5 * (p.lmax - 1.0))):
-        x = sign * (length - 1.0) / half  # 1 halfway to the end, 2 there
-        near, middle, end = (_square(x - k, width / half) for k in (0.0, 1.0, 2.0))
-        total = total - 0.5 * near + middle - 0.5 * end
-    return total
+    short, long = ca.DM(0.5 * (1.0 - p.lmin)), ca.DM(0.5 * (p.lmax - 1.0))
+    if np.array_equal(p.lmax - 1.0, 1.0 - p.lmin):  # both sides in one
+        return 1.0 - _fall(smooth.absolute((length - 1.0) / long, width / long), width / long)
+    near = smooth.relu((1.0 - length) / short, width / short)
+    far = smooth.relu((length - 1.0) / long, width / long)
+    return 1.0 - _fall(near, width / short) - _fall(far, width / long)
+
+
+def _fall(x: ca.SX, width: ca.SX) -> ca.SX:
+    """Loss of force at x >= 0 half-widths from the optimum: 1/2 halfway, 1 from 2 on."""
+    return 0.5 * x * x - _square(x - 1.0, width) + 0.5 * _square(x - 2.0, width)
 
 
 def force_velocity(p: MuscleParameters, velocity: ca.SX, width: ca.SX) -> ca.SX:

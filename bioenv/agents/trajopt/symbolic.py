@@ -76,7 +76,7 @@ class SymbolicModel:
             round), ``softness`` (contact, 1 is MuJoCo's), ``strength`` (nm,), ``gravity`` (3,).
         contacts: the contact points; contact_foot (n_contact,) index in ``model.feet``, -1 none.
         position_names: "body:<name>" and "site:<name>".
-        path_error: by muscle.
+        path_error: by muscle; valid_range (nq, 2): where the paths hold; keep q within it.
     """
 
     model: Model

@@ -21,7 +21,7 @@ from bioenv.envs.vector import BioVectorEnv
 from bioenv.errors import BioenvError
 from bioenv.motion import Motion
 
-COMMANDS = ("tasks", "models", "train", "rollout", "evaluate", "view")
+COMMANDS = ("tasks", "models", "train", "rollout", "import", "inverse", "evaluate", "view")
 
 
 class Done(NamedTuple):

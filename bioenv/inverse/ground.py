@@ -197,10 +197,11 @@ def contact_at(plate: ForcePlate, body: str, time: Array) -> GroundContact:
             f"plate {plate.name} covers {first:g} to {last:g} s, the movement {time[0]:g} to "
             f"{time[-1]:g} s; give start and stop within the plate's time"
         )
-    both = np.column_stack([np.nan_to_num(plate.force), plate.moment_about()])
+    seen = np.asarray(np.isfinite(plate.point).all(axis=1))
+    # A force without a point is the noise of an empty plate.
+    both = np.where(seen[:, None], np.column_stack([plate.force, plate.moment_about()]), 0.0)
     both = opensim_forces(plate.time, np.nan_to_num(both))(time)
     force, moment = both[:, :3], both[:, 3:]
-    seen = np.asarray(np.isfinite(plate.point).all(axis=1))
     loaded = np.interp(time, plate.time, seen.astype(float)) > 0
     size = np.linalg.norm(force, axis=1)
     upright = loaded & (np.abs(force[:, 2]) > np.maximum(UPRIGHT * size, LEAST_FORCE))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioenv.errors import BioenvError
 from bioenv.inverse.analysis import Analysis, GroundContact, Loads, Settings, gravity
 from bioenv.inverse.dynamics import Contact
 from bioenv.inverse.electromyography import Heard, hear
@@ -31,6 +32,7 @@ from bioenv.inverse.reaction import joint_reaction
 from bioenv.inverse.residual_reduction import reduce_residuals
 from bioenv.inverse.sharing_task import sharing_problem
 from bioenv.inverse.stages import Progress, Watch
+from bioenv.lab.trial import Emg
 from bioenv.models.anatomy import Anatomy
 
 Array = NDArray[np.float64]
@@ -65,10 +67,8 @@ def analyse(
     found = Analysis(measured.name, anatomy, settings, kinematics)
     found, more = _torques(found, measured, watch)
     notes += more
-    heard = None
-    if measured.emg is not None:
-        heard = hear(measured.emg, anatomy.muscles, settings.emg_side)
-        notes += heard.notes + heard.beside(found.time)
+    heard, more = _heard(found, measured.emg)
+    notes += more
     if anatomy.muscles:
         found, more = _muscle_forces(found, heard, watch)
         notes += more
@@ -136,6 +136,20 @@ def _reduced(found: Analysis, external: list[Contact], watch: Watch) -> tuple[An
 
 def _external(contacts: tuple[GroundContact, ...]) -> list[Contact]:
     return [Contact(c.body, c.force, c.point, c.moment) for c in contacts]
+
+
+def _heard(found: Analysis, emg: Emg | None) -> tuple[Heard | None, list[str]]:
+    """The EMG above the model's muscles. What is wrong with it stops only the method that lives on
+    it."""
+    if emg is None:
+        return None, []
+    try:
+        heard = hear(emg, found.anatomy.muscles, found.settings.emg_side)
+    except BioenvError as error:
+        if found.settings.method == "emg":
+            raise
+        return None, [f"warning: EMG left out: {error}"]
+    return heard, [*heard.notes, *heard.beside(found.time)]
 
 
 def _muscle_forces(

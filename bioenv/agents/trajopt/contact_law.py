@@ -53,7 +53,7 @@ def contacts(
         center = kin.point(spec.body, spec.local)
         distance = ca.dot(center, spec.frame[0]) - spec.offset - spec.radius
         point = center - ca.SX(spec.frame[0]) * (spec.radius + 0.5 * distance)
-        frame = ca.SX(spec.frame)
+        frame = _frame(kin, spec)
         rate, push = (
             frame @ rigid.point_motion(kin, motion[spec.body], spec.body, point)
             for motion in (velocity, acceleration)
@@ -62,6 +62,19 @@ def contacts(
         force = law(kin.mj, spec, distance - spec.margin, rate, push, smoothing) / softness
         out.append(Contact(spec.body, frame.T @ force, point))
     return out
+
+
+def _frame(kin: rigid.Kinematics, spec: ContactPoint) -> ca.SX:
+    """(3, 3) rows normal and tangents, the first tangent along a capsule, where that matters."""
+    round_cone = kin.mj.opt.cone == mujoco.mjtCone.mjCONE_ELLIPTIC
+    if spec.friction is None or (round_cone and spec.friction[0] == spec.friction[1]):
+        return ca.SX(spec.frame)
+    if spec.axis is None:
+        return ca.SX(spec.frame)
+    normal, axis = ca.SX(spec.frame[0]), kin.rotation[spec.body] @ ca.SX(spec.axis)
+    along = axis - normal * ca.dot(normal, axis)
+    along = along / ca.norm_2(along)
+    return ca.horzcat(normal, along, ca.cross(normal, along)).T
 
 
 def _elliptic(

@@ -25,7 +25,8 @@ class ContactPoint:
     """A sphere of a body over a fixed plane.
 
     name; body id; local (3,) m center in the body's frame; radius m; frame (3, 3) rows normal and
-    two tangents, world; offset m of the plane along its normal; margin m; friction (2,) sliding
+    two tangents, world; axis (3,) of a capsule in the body's frame, along which the first tangent
+    turns, or None; offset m of the plane along its normal; margin m; friction (2,) sliding
     along the tangents, None without; solref, solref_friction, solimp: MuJoCo's; inverse_weight
     1/kg of both bodies.
     """
@@ -35,6 +36,7 @@ class ContactPoint:
     local: Array
     radius: float
     frame: Array
+    axis: Array | None
     offset: float
     margin: float
     friction: Array | None
@@ -82,7 +84,7 @@ def _pairs(mj: mujoco.MjModel) -> Iterator[tuple[int, int, _Law]]:
         yield g1, g2, _Law(
             int(mj.pair_dim[i]), mj.pair_friction[i], mj.pair_solref[i],
             mj.pair_solreffriction[i], mj.pair_solimp[i],
-            float(mj.pair_margin[i] - mj.pair_gap[i]),
+            float(mj.pair_margin[i]),
         )  # fmt: skip
     bits = (mj.geom_contype != 0) | (mj.geom_conaffinity != 0)
     active = [int(geom) for geom in np.flatnonzero(bits)]
@@ -163,6 +165,7 @@ def _points(
             local=mj.geom_pos[other] + end * half * axis,
             radius=float(mj.geom_size[other, 0]),
             frame=frame,
+            axis=axis if half else None,
             offset=float(frame[0] @ data.geom_xpos[plane]),
             margin=law.margin,
             friction=law.friction[:2].copy() if law.dim == 3 else None,

@@ -11,23 +11,23 @@ from bioenv.agents.trajopt import smooth
 def passive_torque(mj: mujoco.MjModel, q: ca.SX, v: ca.SX) -> ca.SX:
     """(nv,) N or N*m of MuJoCo's qfrc_passive without gravity compensation.
 
-    ``-(k x + k1 x |x| + k2 x^3)`` of the deflection and the same of the velocity, with MuJoCo's
-    polynomial coefficients ``stiffness`` and ``damping``.
+    ``-(k x + k1 x^2 + k2 x^3)`` of the deflection x and ``-(b v + b1 v |v| + b2 v^3)`` of the
+    velocity, with MuJoCo's polynomial coefficients ``stiffness`` and ``damping``.
     """
     tau = ca.SX(mj.nv, 1)
     for joint in range(mj.njnt):
         dof, address = int(mj.jnt_dofadr[joint]), int(mj.jnt_qposadr[joint])
-        stretch = q[address] - float(mj.qpos_spring[address])
-        tau[dof] -= _odd(float(mj.jnt_stiffness[joint]), mj.jnt_stiffnesspoly[joint], stretch)
-        tau[dof] -= _odd(float(mj.dof_damping[dof]), mj.dof_dampingpoly[dof], v[dof])
+        x, k = q[address] - float(mj.qpos_spring[address]), mj.jnt_stiffnesspoly[joint]
+        tau[dof] -= _polynomial(x, x, (mj.jnt_stiffness[joint], *k))
+        b = (mj.dof_damping[dof], *mj.dof_dampingpoly[dof])
+        tau[dof] -= _polynomial(v[dof], smooth.absolute(v[dof], 0.0), b)
     return tau
 
 
-def _odd(linear: float, higher: object, x: ca.SX) -> ca.SX:
-    second, third = (float(c) for c in higher)  # type: ignore[attr-defined]
-    total = linear * x
-    if second:
-        total = total + second * x * smooth.absolute(x, 0.0)
-    if third:
-        total = total + third * x**3
+def _polynomial(x: ca.SX, size: ca.SX, coefficients: tuple[float, ...]) -> ca.SX:
+    """c0 x + c1 x size + c2 x size^2, without the terms that are zero."""
+    total = ca.SX(0.0)
+    for power, c in enumerate(coefficients):
+        if c:
+            total = total + float(c) * x * size**power
     return total

@@ -12,9 +12,10 @@ from scipy.linalg import lstsq
 Array = NDArray[np.float64]
 
 DEGREE = {1: 10, 2: 8, 3: 6, 4: 5}
-"""Highest total degree by the number of coordinates; 4 beyond."""
-_LOWEST = 3
+"""Highest total degree by the number of coordinates; 4 beyond. Single powers go up to 10."""
+_FEW, _LOWEST = 4, 3
 _TERM = 0.1  # of the tolerance: terms that never contribute more are dropped
+_SHORT = 1.25  # where nothing meets the tolerance: how much worse than the best will do
 _SLOPE = 0.1  # m of length error that weighs like 1 m/rad of slope error
 
 
@@ -57,35 +58,14 @@ def evaluate(polynomial: Polynomial, q: Array) -> tuple[Array, Array]:
 
 
 def fit(target: Target) -> Polynomial:
-    """Least squares with the lowest degree that meets the tolerance, else the highest allowed."""
-    count = len(target.dofs)
-    highest = DEGREE.get(count, 4)
-    for degree in range(min(_LOWEST, highest), highest + 1):
-        every = _exponents(count, degree)
-        alone = every[(every > 0).sum(axis=1) <= 1]  # a sum of functions of one coordinate
-        for exponents in (alone, every)[0 if count > 1 else 1 :]:
-            fitted = _solve(target, exponents)
-            if _good(fitted, target):
-                return _pruned(fitted, target)
-    return _pruned(fitted, target)
+    """Least squares with the fewest terms that meet the tolerance, or else are nearly the best.
 
-
-def _pruned(fitted: Polynomial, target: Target) -> Polynomial:
-    kept = np.abs(fitted.coefficients).max(axis=1) > _TERM * target.tolerance[0]
-    return fitted if kept.all() else _solve(target, fitted.exponents[kept])
-
-
-def _good(fitted: Polynomial, target: Target) -> bool:
-    value, slope = evaluate(fitted, target.q)
-    if np.abs(value - target.values).max() > target.tolerance[0]:
-        return False
-    if target.slopes is None or not target.slopes.size:
-        return True
-    return bool(np.abs(slope[:, 0] - target.slopes).max() <= target.tolerance[1])
-
-
-def _solve(target: Target, exponents: NDArray[np.intp]) -> Polynomial:
+    Candidates by total degree: sums of functions of one coordinate each, all terms, and all terms
+    up to the degree together with high powers of single coordinates (a wrapping surface of one
+    joint bends its curve sharply, but mixes little with the next joint).
+    """
     low, high = target.low[target.dofs], target.high[target.dofs]
+    exponents = _exponents(len(target.dofs))
     empty = np.zeros((len(exponents), target.values.shape[1]))
     shape = Polynomial(target.dofs, 0.5 * (low + high), 0.5 * (high - low), exponents, empty)
     basis, slope_basis = _basis(shape, target.q)
@@ -93,13 +73,47 @@ def _solve(target: Target, exponents: NDArray[np.intp]) -> Polynomial:
     if target.slopes is not None:
         matrix = np.concatenate([basis, *(_SLOPE * slope_basis)])
         values = np.concatenate([values, _SLOPE * target.slopes.T.reshape(-1, 1)])
-    solution = lstsq(matrix, values, lapack_driver="gelsy", check_finite=False)[0]
-    return Polynomial(shape.dofs, shape.middle, shape.half, exponents, solution)
+    square, right = matrix.T @ matrix, matrix.T @ values
+    bound = np.full(len(matrix), _SLOPE * target.tolerance[1])
+    bound[: len(basis)] = target.tolerance[0]
+    tried: list[tuple[float, Array]] = []  # largest error in tolerances
+    for chosen in _candidates(exponents):
+        found = _solve(square, right, chosen)
+        miss = np.abs(matrix @ found - values).max(axis=1) / bound
+        tried.append((float(miss.max()), found))
+        if tried[-1][0] <= 1.0:
+            break
+    enough = max(1.0, _SHORT * min(error for error, _ in tried))
+    found = next(found for error, found in tried if error <= enough)
+    found = _solve(square, right, np.abs(found).max(axis=1) > _TERM * target.tolerance[0])
+    kept = (found != 0.0).any(axis=1)
+    return Polynomial(shape.dofs, shape.middle, shape.half, exponents[kept], found[kept])
 
 
-def _exponents(count: int, degree: int) -> NDArray[np.intp]:
-    """(terms, k) all exponents of total degree up to ``degree``."""
-    rows = [e for e in product(range(degree + 1), repeat=count) if sum(e) <= degree]
+def _solve(square: Array, right: Array, chosen: NDArray[np.bool_]) -> Array:
+    """Coefficients (terms, values), zero where not chosen."""
+    found = np.zeros_like(right)
+    if chosen.any():
+        found[chosen] = lstsq(square[np.ix_(chosen, chosen)], right[chosen])[0]
+    return found
+
+
+def _candidates(exponents: NDArray[np.intp]) -> list[NDArray[np.bool_]]:
+    """Which terms to try, fewest first."""
+    degree, alone = exponents.sum(axis=1), (exponents > 0).sum(axis=1) <= 1
+    full = DEGREE.get(exponents.shape[1], _FEW)
+    sets = []
+    for top in range(_LOWEST, full + 1):
+        sets += [degree <= top, (degree <= top) & alone, (degree <= top) | alone]
+    return sorted(sets, key=lambda chosen: int(chosen.sum()))
+
+
+def _exponents(count: int) -> NDArray[np.intp]:
+    """(terms, k) all exponents allowed for a number of coordinates."""
+    full, alone = DEGREE.get(count, _FEW), DEGREE[1]
+    rows = [e for e in product(range(full + 1), repeat=count) if sum(e) <= full]
+    powers = range(full + 1, alone + 1)
+    rows += [tuple(n * (i == k) for i in range(count)) for k in range(count) for n in powers]
     return np.array(rows, dtype=np.intp).reshape(len(rows), count)
 
 

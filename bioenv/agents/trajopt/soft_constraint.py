@@ -68,15 +68,14 @@ def _impedance(depth: ca.SX, solimp: np.ndarray, width: ca.SX) -> ca.SX:
     middle = float(np.clip(solimp[3], _MIN_IMPEDANCE, _MAX_IMPEDANCE))
     power = max(float(solimp[4]), 1.0)
     x, rounding = depth / reach, width / reach
-    if power == 2.0:  # three parabolas, as squares of relus: smooth where they meet
+    x = x - smooth.relu(x - 1.0, rounding)  # at most 1
+    if power == 2.0:  # two parabolas, by a squared relu: smooth where they meet
         bend = 1.0 / middle + 1.0 / (1.0 - middle)
         inner = smooth.relu(x - middle, rounding)
-        outer = smooth.relu(x - 1.0, rounding)
-        share = x * x / middle - bend * inner * inner + outer * outer / (1.0 - middle)
-        return low + (high - low) * share
-    x = ca.fmin(x, 1.0)
+        return low + (high - low) * (x * x / middle - bend * inner * inner)
     if power == 1.0:
         return low + (high - low) * x
+    x = ca.fmax(x, 0.0)
     rising = x**power / middle ** (power - 1.0)
     falling = 1.0 - (1.0 - x) ** power / (1.0 - middle) ** (power - 1.0)
     return low + (high - low) * ca.if_else(x <= middle, rising, falling)

@@ -71,7 +71,7 @@ _STEP = {
 
 
 @lru_cache(maxsize=64)
-def _step_motion(model: Model, n: int = 200) -> tuple[Array, Array]:
+def step_motion(model: Model, n: int = 200) -> tuple[Array, Array]:
     """The hand-drawn step as poses (n, nq) on the ground and their change per cycle (n, nv)."""
     phase = np.arange(n) / n
     qpos = np.tile(model.home, (n, 1))
@@ -98,7 +98,7 @@ def step_start(
         goal: (n, 1) m/s commanded.
         cycle_s: goal -> (n,) s, stride time.
     """
-    poses, change = _step_motion(model)
+    poses, change = step_motion(model)
     phase = rng.uniform(0.0, 1.0)
     row = (phase * len(poses)).astype(int)
     qvel = change[row] / cycle_s(goal)[:, None]

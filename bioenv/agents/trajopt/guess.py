@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.agents.trajopt.problem import Problem
+from bioenv.envs.gait import step_motion
 from bioenv.errors import BioenvError
 from bioenv.motion import Motion
 
@@ -72,6 +73,24 @@ def static(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:
     return Trajectory(q, v, np.zeros_like(q), act, np.zeros(muscles), duration)
 
 
+def step(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:
+    """The hand-drawn step of the walking tasks, no measured data, at the wanted speed.
+
+    Raises BioenvError when the problem is not half a symmetric stride with a given speed.
+    """
+    if problem.symmetry != "mirror" or problem.travel is None or problem.speed is None:
+        raise BioenvError('the guess "step" is for half a stride: symmetry "mirror" and a speed')
+    model, speed = problem.model, float(np.mean(problem.speed))
+    duration = float(np.mean(problem.duration))
+    poses, change = step_motion(model)
+    rows = np.round(np.linspace(0.0, 0.5, mesh + 1) * len(poses)).astype(int) % len(poses)
+    time, q, v = np.linspace(0.0, duration, mesh + 1), poses[rows], change[rows] / (2 * duration)
+    i = model.coordinate_index(problem.travel)
+    q[:, i], v[:, i] = speed * time, speed
+    act = np.full((mesh + 1, len(model.muscles)), np.clip(activation, *problem.activation))
+    return Trajectory(q, v, np.gradient(v, time, axis=0), act, np.zeros_like(act), duration)
+
+
 def perturbed(trajectory: Trajectory, seed: int, size: float = 0.1) -> Trajectory:
     """The trajectory with smooth random changes of the coordinates, standard deviation `size`."""
     rng = np.random.default_rng(seed)
@@ -119,6 +138,8 @@ def from_motion(problem: Problem, motion: Motion, mesh: int) -> Trajectory:
 def _span(problem: Problem, motion: Motion) -> tuple[float, float]:
     """Start and end in the motion's time of the piece to use, s."""
     whole = float(motion.time[0]), float(motion.time[-1])
+    if motion.meta.get("symmetry") == "mirror" and problem.symmetry == "mirror":
+        return whole[0], 0.5 * (whole[0] + whole[1])  # a solution's own stride
     if "ground_reaction_force" not in motion or problem.symmetry == "none":
         return whole
     labels = motion.labels("ground_reaction_force")

@@ -66,7 +66,7 @@ def motion_of(problem: Problem, symbolic: Any, trajectory: Trajectory, p: Array)
     if model.feet and symbolic.n_contact:
         signals |= _ground(symbolic, t, p)
     meta = {"mass_kg": model.mass, "goals": dict(problem.goals), "rewarded": list(problem.goals),
-            "parameters": dict(problem.parameters)}  # fmt: skip
+            "parameters": dict(problem.parameters), "symmetry": problem.symmetry}  # fmt: skip
     return Motion(t.time, signals, model.name, meta)
 
 

@@ -35,6 +35,7 @@ class Problem:
         speed: m/s, lowest and highest mean speed of `travel`, or None.
         start: coordinates given at the start; finish: at the end. m or rad.
         target: sites and the place (x, y, z) m where each is at the end.
+        still: at which ends ("start", "end") nothing moves.
         rest: at which ends ("start", "end") nothing moves or accelerates.
         bounds: coordinate -> lowest and highest value, m or rad.
         activation: lowest and highest activation.
@@ -52,6 +53,7 @@ class Problem:
     start: Mapping[str, float] = field(default_factory=lambda: _NONE)
     finish: Mapping[str, float] = field(default_factory=lambda: _NONE)
     target: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    still: tuple[str, ...] = ()
     rest: tuple[str, ...] = ()
     bounds: Mapping[str, Range] = field(default_factory=dict)
     activation: Range = (0.01, 1.0)
@@ -61,7 +63,7 @@ class Problem:
         object.__setattr__(self, "goals", goals_.checked(self.goals))
         if self.symmetry not in get_args(Symmetry):
             raise unknown("symmetry", self.symmetry, get_args(Symmetry))
-        for end in self.rest:
+        for end in (*self.still, *self.rest):
             if end not in ("start", "end"):
                 raise unknown("end of the movement", end, ("start", "end"))
         for name in (*self.start, *self.finish, *self.bounds, *filter(None, [self.travel])):
@@ -88,6 +90,11 @@ class Problem:
             low.append(a)
             high.append(b)
         return np.array(low), np.array(high)
+
+    @property
+    def vertical(self) -> np.ndarray:
+        """(nq,) which coordinates are heights."""
+        return self.slides & (np.abs(self.model.mj.jnt_axis[:, 2]) > 0.5)
 
     @property
     def slides(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bioenv.agents.trajopt.guess import Trajectory, from_motion, static
+from bioenv.agents.trajopt.guess import Trajectory, from_motion, static, step
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.solver import Stage
 from bioenv.errors import BioenvError, unknown
@@ -17,7 +17,7 @@ from bioenv.motion import Motion
 from bioenv.paths import agent_file
 
 _SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "stage")
-_GUESSES = ("static",)
+_GUESSES: Mapping[str, Any] = {"static": static, "step": step}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class SolveRecipe:
         model: name or path of a model.
         duration, speed: s and m/s; one number, or lowest and highest.
         mesh: intervals of the last stage; earlier stages keep their share of it.
-        guess: "static", the home pose carried along.
-        goals, bounds, start, finish, target, parameters, symmetry, travel, rest, activation: as in
-            :class:`~bioenv.agents.trajopt.problem.Problem`.
+        guess: "static", the home pose carried along; "step", a hand-drawn step.
+        goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest,
+            activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
         warm_stages: how many of the first stages a warm start leaves out.
     """
 
@@ -45,6 +45,7 @@ class SolveRecipe:
     guess: str = "static"
     mesh: int = 0
     max_seconds: float = 600.0
+    still: tuple[str, ...] = ()
     rest: tuple[str, ...] = ()
     activation: tuple[float, float] = (0.01, 1.0)
     bounds: Mapping[str, Any] = field(default_factory=dict)
@@ -60,7 +61,8 @@ class SolveRecipe:
         return Problem(
             load(self.model), self.goals, self.duration,
             symmetry=self.symmetry, travel=self.travel or None, speed=self.speed,  # type: ignore[arg-type]
-            start=self.start, finish=self.finish, rest=tuple(self.rest), bounds=self.bounds,
+            start=self.start, finish=self.finish, still=tuple(self.still), rest=tuple(self.rest),
+            bounds=self.bounds,
             target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
             parameters=self.parameters,
         )  # fmt: skip
@@ -78,7 +80,7 @@ class SolveRecipe:
             return from_motion(problem, warm, mesh)
         if self.guess not in _GUESSES:
             raise unknown("guess", self.guess, _GUESSES)
-        return static(problem, mesh)
+        return _GUESSES[self.guess](problem, mesh)
 
     def changed(self, settings: Sequence[str]) -> SolveRecipe:
         """A copy with "key=value" settings: "speed=1.3", "goals.effort=2", "strength.soleus=0.6".
@@ -98,7 +100,8 @@ class SolveRecipe:
         if head in ("strength", "gravity", "smoothing", "softness"):
             return replace(self, parameters={**self.parameters, key: _number(key, value)})
         if rest and head in _SECTIONS[:-1]:
-            return replace(self, **{head: {**getattr(self, head), rest: value}})  # type: ignore[arg-type]
+            inner = {head: {**getattr(self, head), rest: value}}
+            return from_table({**vars(self), **inner}, f"--set {key}")
         return from_table({**vars(self), key: value}, f"--set {key}")
 
 
@@ -154,7 +157,7 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
 
 
 def _stage(row: Mapping[str, Any], mesh: int) -> Stage:
-    known = ("mesh", "smoothing", "softness", "tolerance", "max_iterations", "mu")
+    known = ("mesh", "smoothing", "softness", "tolerance", "max_iterations", "mu", "assist")
     for key, value in row.items():
         if key not in known:
             raise BioenvError(f"stage: {unknown('key', key, known)}")

@@ -157,7 +157,8 @@ def kkt(made: Transcription, x: Array, p: Array, lam_g: Array, lam_x: Array) -> 
 def terms(made: Transcription, x: Array, p: Array) -> dict[str, float]:
     """Weighted share of every goal in the objective."""
     t, goals = made.unpack(x), made.problem.goals
-    rows = np.concatenate([t.q, t.v, t.act, t.a, t.rate], axis=1) / made.node_scale
+    rows = np.concatenate([t.q, t.v, t.act, t.a, t.rate, 0.0 * t.q], axis=1)
+    rows /= made.node_scale
     w, z, h = (
         ca.SX.sym(name, n) for name, n in (("w", rows.shape[1]), ("z", rows.shape[1]), ("h", 1))
     )

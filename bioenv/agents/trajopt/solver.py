@@ -45,13 +45,18 @@ FEASIBLE = 1e-6
 
 @dataclass(frozen=True)
 class Stage:
-    """One solve of the homotopy: mesh intervals, parameters (smoothing, softness), effort."""
+    """One solve of the homotopy: mesh intervals, parameters (smoothing, softness), effort.
+
+    assist: largest reserve forces on coordinates but the vertical, in body weights (hinges: body
+    weights times 0.1 m); 0 in the last stage.
+    """
 
     mesh: int = 50
     parameters: Mapping[str, float] = field(default_factory=dict)
     tolerance: float = 1e-4
     feasibility: float = FEASIBLE
     max_iterations: int = 1000
+    assist: float = 0.0
     mu: float = 1e-3
 
 
@@ -81,6 +86,8 @@ def solve(
 
     Raises BioenvError for an unknown parameter.
     """
+    if not stages or stages[-1].assist:
+        raise BioenvError("the last stage must be without assist, or its movement is not physical")
     wall, cpu = time.perf_counter(), time.process_time()
     steps: list[Step] = []
     multipliers: Array | None = None
@@ -90,6 +97,7 @@ def solve(
         begun = time.process_time()
         if made is None or made.mesh != stage.mesh:
             made, multipliers = Transcription(problem, symbolic, stage.mesh, threads), None
+        made.lower, made.upper = made.bounds(stage.assist)
         p = parameter_vector(symbolic, {**problem.parameters, **stage.parameters})
         left = max_seconds - (time.process_time() - cpu)
         watch = Watch(made, progress, out, len(steps))

@@ -6,6 +6,11 @@ nodes the trapezoidal rule ties q to v, v to a and activation to its rate (Betts
 Methods for Optimal Control, 4.4; implicit form: van den Bogert, Blana and Heinrich 2011). Bounds on
 the activation rate are those of an excitation within 0..1.
 
+A node also has reserves, forces from nowhere on every coordinate but the vertical (or the body
+would float, where it feels no ground). They are bounded by the stage's
+`assist` and cost much, so that a first stage can find a movement before the last one, without them,
+makes it a physical one.
+
 Everything is scaled to about 1, so that violations compare: residuals of hinges by 0.1 m times body
 weight, of slides by body weight.
 """
@@ -30,6 +35,7 @@ Array = NDArray[np.float64]
 _VELOCITY, _ACCELERATION, _RATE, _LEVER = 5.0, 50.0, 5.0, 0.1
 _MOST_VELOCITY, _MOST_ACCELERATION = 30.0, 3000.0
 _MOST_RATE = 200.0  # 1/s
+_RESERVE_COST = 10.0  # of the mean squared reserves, in (body weights)^2
 
 
 class Transcription:
@@ -47,7 +53,7 @@ class Transcription:
         self.nq, self.nm = len(problem.model.coordinates), len(problem.model.muscles)
         q, m = self.nq, self.nm
         sizes = [np.ones(q), np.full(q, _VELOCITY), np.ones(m), np.full(q, _ACCELERATION),
-                 np.full(m, _RATE)]  # fmt: skip
+                 np.full(m, _RATE), np.ones(q)]  # fmt: skip
         self.node_scale = np.concatenate(sizes)
         self.nodes = np.arange((mesh + 1) * self.node_scale.size).reshape(mesh + 1, -1)
         self.size = self.nodes.size + 1
@@ -55,37 +61,40 @@ class Transcription:
         self.p = ca.SX.sym("p", symbolic.parameters.default.size)
         blocks = [self._node_block(), self._interval_block(), self._end_block()]
         self.program: Program = assemble(self.size, self.p.numel(), blocks, threads)
-        self.lower, self.upper = self._bounds()
+        self.lower, self.upper = self.bounds()
 
     # ---- between unknowns and movements
     def pack(self, t: Trajectory) -> Array:
         """(size,) scaled unknowns of a trajectory on this mesh, moved within their bounds."""
-        rows = np.concatenate([t.q, t.v, t.act, t.a, t.rate], axis=1)
+        rows = np.concatenate([t.q, t.v, t.act, t.a, t.rate, 0.0 * t.q], axis=1)
         x = np.append(rows.ravel(), t.duration) / self.scale
         return np.clip(x, self.lower, self.upper)
 
     def unpack(self, x: Array) -> Trajectory:
         """The trajectory of (size,) scaled unknowns."""
         raw = np.asarray(x, dtype=float).ravel() * self.scale
-        q, v, act, a, rate = np.split(raw[:-1].reshape(self.mesh + 1, -1), self._cuts(), axis=1)
+        rows = raw[:-1].reshape(self.mesh + 1, -1)
+        q, v, act, a, rate, _ = np.split(rows, self._cuts(), axis=1)
         return Trajectory(q, v, a, act, rate, float(raw[-1]))
 
     def _cuts(self) -> list[int]:
         q, m = self.nq, self.nm
-        return [q, 2 * q, 2 * q + m, 3 * q + m]
+        return [q, 2 * q, 2 * q + m, 3 * q + m, 3 * q + 2 * m]
 
     def point(self, w: ca.SX) -> Point:
         """The instant that the scaled unknowns (nz,) of a node describe."""
         raw = w * ca.DM(self.node_scale)
-        q, v, act, a, rate = ca.vertsplit(raw, [0, *self._cuts(), raw.numel()])
+        q, v, act, a, rate, _ = ca.vertsplit(raw, [0, *self._cuts(), raw.numel()])
         return Point(self.symbolic, q, v, a, act, rate, self.p)
 
     # ---- blocks
     def _node_block(self) -> Block:
         w, d = ca.SX.sym("w", self.node_scale.size), ca.SX.sym("d", 1)
         s, problem = self.point(w), self.problem
-        size = problem.model.body_weight * np.where(problem.slides, 1.0, _LEVER)
-        balance = self.symbolic.balance(s.q, s.v, s.a, s.act, self.p) / ca.DM(size)
+        # Not body_weight, which is zero in a model without gravity.
+        size = 9.81 * problem.model.mass * np.where(problem.slides, 1.0, _LEVER)
+        reserve = w[-self.nq :]
+        balance = self.symbolic.balance(s.q, s.v, s.a, s.act, self.p) / ca.DM(size) - reserve
         up, down = time_constants(problem.model, s.act)
         g = ca.vertcat(balance, s.act + s.rate * up, s.act + s.rate * down)
         names = problem.model.coordinates, problem.model.muscles
@@ -98,6 +107,7 @@ class Transcription:
         cost = sum(
             (k * AT_POINT[n](s) for n, k in problem.goals.items() if n in AT_POINT), ca.SX(0)
         )
+        cost += _RESERVE_COST * ca.sumsqr(reserve)
         share = np.linspace(0.0, 1.0, self.mesh + 1)
         weight = np.full(self.mesh + 1, 1.0 / self.mesh)
         weight[[0, -1]] /= 2.0  # the trapezoidal rule
@@ -192,22 +202,27 @@ class Transcription:
         return rows
 
     # ---- bounds of the unknowns
-    def _bounds(self) -> tuple[Array, Array]:
+    def bounds(self, assist: float = 0.0) -> tuple[Array, Array]:
+        """(size,) lowest and highest scaled unknowns; `assist` limits the reserves."""
         problem = self.problem
         low_q, high_q = problem.coordinate_bounds()
         low, high = problem.activation
         fast, hard = np.full(self.nq, _MOST_VELOCITY), np.full(self.nq, _MOST_ACCELERATION)
         muscle, most = np.ones(self.nm), np.full(self.nm, _MOST_RATE)
-        lower = np.concatenate([low_q, -fast, low * muscle, -hard, -most])
-        upper = np.concatenate([high_q, fast, high * muscle, hard, most])
+        reserve = np.where(problem.vertical, 0.0, assist)
+        lower = np.concatenate([low_q, -fast, low * muscle, -hard, -most, -reserve])
+        upper = np.concatenate([high_q, fast, high * muscle, hard, most, reserve])
         lower, upper = (np.tile(b, (self.mesh + 1, 1)) for b in (lower, upper))
-        moving = np.r_[self.nq : 2 * self.nq, 2 * self.nq + self.nm : 3 * self.nq + self.nm]
+        q, m = self.nq, self.nm
+        velocity, acceleration = slice(q, 2 * q), slice(2 * q + m, 3 * q + m)
         for end, name, given in ((0, "start", problem.start), (-1, "end", problem.finish)):
             for coordinate, value in given.items():
                 i = problem.model.coordinate_index(coordinate)
                 lower[end, i] = upper[end, i] = value
+            if name in (*problem.still, *problem.rest):
+                lower[end, velocity] = upper[end, velocity] = 0.0
             if name in problem.rest:
-                lower[end, moving] = upper[end, moving] = 0.0
+                lower[end, acceleration] = upper[end, acceleration] = 0.0
         if problem.travel is not None:
             i = problem.model.coordinate_index(problem.travel)
             lower[0, i] = upper[0, i] = problem.start.get(problem.travel, 0.0)

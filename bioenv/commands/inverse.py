@@ -71,6 +71,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         exponent=args.exponent,
         reserve=args.reserve,
         passive=args.passive,
+        contact_weight=args.contact_weight,
         emg_side=args.emg_side,
         weights=read_weights(args.weights) if args.weights else {},
         fill_gaps=not args.keep_gaps,

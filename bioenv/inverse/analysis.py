@@ -34,7 +34,7 @@ class Settings:
     method: how muscles share the torque; cost and exponent: what they minimize. reserve: N*m per
     unit of a motor beside the muscles in each coordinate, which costs its activation squared; so
     weak that it gives what muscles cannot and little more. 0 for none. passive: let passive forces
-    help.
+    help. contact_weight: of the squared load of the knees in body weights, beside effort.
     emg_side: leg of electrodes whose name says none. weights: of markers, by name. fill_gaps: of
     markers. reduce_residuals: adjust mass distribution and kinematics a little.
     """
@@ -48,6 +48,7 @@ class Settings:
     exponent: float = 2.0
     reserve: float = 1.0
     passive: bool = False
+    contact_weight: float = 0.0
     emg_side: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     fill_gaps: bool = True
@@ -67,6 +68,8 @@ class Settings:
                 f"exponent must be above 1 and at most {STEEPEST:g}, got {self.exponent:g}: 2 is "
                 "usual, 3 after Crowninshield and Brand (1981)"
             )
+        if self.contact_weight < 0:
+            raise BioenvError(f"contact_weight must be 0 or more, got {self.contact_weight:g}")
         if self.reserve < 0:
             raise BioenvError(f"reserve must be 0 (none) or positive, got {self.reserve:g} N*m")
         if self.start is not None and self.stop is not None and not self.start < self.stop:

@@ -124,4 +124,4 @@ def _step(
     downhill = np.einsum("fk,fk->f", step, slope) <= 0.0
     longest = np.abs(step[:, angles]).max(axis=1, keepdims=True, initial=0.0)
     step *= np.minimum(1.0, REACH / np.maximum(longest, 1e-300))
-    return step, downhill
+    return np.asarray(step, dtype=np.float64), np.asarray(downhill, dtype=np.bool_)

@@ -60,7 +60,7 @@ class MarkerFit:
         self.anatomy, self.free = anatomy, np.asarray(free, dtype=np.intp)
         self.angles: Mask = anatomy.rotational[self.free]
         self._links = links.of(self.free)
-        self.seen: Mask = np.isfinite(positions).all(axis=2)
+        self.seen: Mask = np.asarray(np.isfinite(positions).all(axis=2))
         # Around the markers' middle: products of coordinates far from the origin lose digits.
         filled = np.where(self.seen[:, :, None], positions, 0.0)
         self.middle: Array = filled.sum(axis=1) / np.maximum(self.seen.sum(axis=1), 1)[:, None]

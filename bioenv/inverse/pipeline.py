@@ -25,8 +25,9 @@ from bioenv.inverse.ground import covered, filtered, ground_contacts
 from bioenv.inverse.hicks import judge
 from bioenv.inverse.measured import Measured
 from bioenv.inverse.movement import movement
+from bioenv.inverse.muscles.contact_cost import contact_load
 from bioenv.inverse.muscles.methods import share
-from bioenv.inverse.muscles.problem import Status
+from bioenv.inverse.muscles.problem import Sharing, SharingProblem, Status
 from bioenv.inverse.muscles.wellposed import WellPosedness, wellposedness
 from bioenv.inverse.reaction import joint_reaction
 from bioenv.inverse.residual_reduction import reduce_residuals
@@ -168,10 +169,7 @@ def _muscle_forces(
     problem = sharing_problem(
         anatomy, moved.time, moved.q, found.torque, geometry, capacity, found.settings
     )
-    signals: tuple[Any, ...] = ()
-    if heard is not None and found.settings.method == "emg":
-        signals = heard.at(moved.time), heard.electrodes
-    sharing = watch.run("muscle forces", frames, lambda: share(problem, found.settings, *signals))
+    sharing: Sharing = watch.run("muscle forces", frames, lambda: _shared(found, problem, heard))
     report: WellPosedness = watch.run(
         "well-posedness", frames, lambda: wellposedness(problem, sharing)
     )
@@ -183,6 +181,17 @@ def _muscle_forces(
         notes.append(f"muscle forces did not converge in {unsolved} of {frames} frames")
     well_posed = json.loads(report.to_json())
     return replace(found, problem=problem, sharing=sharing, well_posed=well_posed), notes
+
+
+def _shared(found: Analysis, problem: SharingProblem, heard: Heard | None) -> Sharing:
+    """Muscle forces by the method asked for; EMG and joint loads count only where they are used."""
+    moved, settings, contact = found.kinematics, found.settings, None
+    if settings.contact_weight > 0:
+        external = _external(found.contacts)
+        contact = contact_load(found.anatomy, moved.q, moved.qd, moved.qdd, external)
+    if heard is None or settings.method != "emg":
+        return share(problem, settings, contact=contact)
+    return share(problem, settings, heard.at(moved.time), heard.electrodes, contact)
 
 
 def _loads(found: Analysis, watch: Watch) -> Analysis:

@@ -8,7 +8,7 @@ and Falisse et al. 2019 (doi:10.1098/rsif.2019.0402) do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 _SAMPLES, _CHECKS = 900, 400
 _ARM = 1e-7  # m/rad; coordinates with smaller arms everywhere are not the muscle's
 _TOLERANCE = (1e-4, 5e-4)  # m and m/rad: good enough for a lower degree
+_SAME = 1e-6  # m: how much worse a mirrored path may fit
 _PULL_TOLERANCE = (0.01, np.inf)  # of a unit vector
 
 
@@ -72,14 +73,24 @@ def fit_paths(model: Model) -> FittedPaths:
     q = poses(low, high, _SAMPLES, dense_ends=True)
     checks = poses(low, high, _CHECKS, skip=_SAMPLES)
     data, test = sample(model, q), sample(model, checks)
-    polynomials, errors = [], []
-    for muscle in range(model.mj.nu):
+    polynomials: list[Polynomial] = []
+    errors: list[PathError] = []
+    for muscle, other in enumerate(model.mirror_muscle):
+        truth = (checks, test.length[:, muscle], test.arm[:, muscle])
+        if other < muscle:  # both sides alike, so that a symmetric gait is one
+            twin = polynomials[other]
+            twin = replace(twin, dofs=model.mirror_qpos[twin.dofs])
+            error = _error(twin, *truth)
+            if error.length <= 1.5 * errors[other].length + _SAME:
+                polynomials.append(twin)
+                errors.append(error)
+                continue
         arms = data.arm[:, muscle]
         dofs = np.flatnonzero(np.abs(arms).max(axis=0) > _ARM)
         length = data.length[:, muscle, None]
         fitted = fit(Target(dofs, low, high, q, length, arms[:, dofs], _TOLERANCE))
         polynomials.append(fitted)
-        errors.append(_error(fitted, checks, test.length[:, muscle], test.arm[:, muscle]))
+        errors.append(_error(fitted, *truth))
     pulls = _fit_pulls(polynomials, (low, high), q, data, checks, test)
     return FittedPaths(tuple(polynomials), tuple(errors), pulls, np.stack([low, high], axis=1))
 

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 DEGREE = {1: 10, 2: 8, 3: 6, 4: 5}
 """Highest total degree by the number of coordinates; 4 beyond. Single powers go up to 10."""
 _FEW, _LOWEST = 4, 3
-_TERM = 0.1  # of the tolerance: terms that never contribute more are dropped
+_TERM = 0.03  # of the tolerance: terms that never contribute more are dropped
 _SHORT = 1.25  # where nothing meets the tolerance: how much worse than the best will do
 _SLOPE = 0.1  # m of length error that weighs like 1 m/rad of slope error
 

@@ -46,6 +46,32 @@ class Kinematics:
         return self.point(body, self.mj.body_ipos[body])
 
 
+class _Rotation(NamedTuple):
+    """base @ turn(axis, angle): hinges about one axis add their angles instead of multiplying.
+
+    Derivatives by each of a planar chain's angles then share everything but a sum.
+    """
+
+    base: ca.SX
+    axis: np.ndarray
+    angle: ca.SX
+
+    def matrix(self) -> ca.SX:
+        return self.base @ _turn(self.axis, self.angle)
+
+    def fixed(self, quaternion: np.ndarray) -> _Rotation:
+        """Followed by a constant rotation Q: turn(axis) Q = Q turn(Q^T axis)."""
+        q = quaternion_matrix(quaternion)
+        return _Rotation(self.base @ ca.SX(q), q.T @ self.axis, self.angle)
+
+    def hinge(self, axis: np.ndarray, angle: ca.SX) -> _Rotation:
+        """Followed by a turn about an axis."""
+        along = float(self.axis @ axis)
+        if abs(along) > 1.0 - 1e-12:
+            return _Rotation(self.base, self.axis, self.angle + np.sign(along) * angle)
+        return _Rotation(self.matrix(), np.array(axis), angle)
+
+
 class Motion(NamedTuple):
     """Angular and linear motion of a body frame's origin, world axes."""
 
@@ -63,11 +89,12 @@ def quaternion_matrix(quaternion: np.ndarray) -> np.ndarray:
 def kinematics(mj: mujoco.MjModel, q: ca.SX) -> Kinematics:
     """Poses of all bodies at q (nq,), m or rad."""
     kin = Kinematics(mj, [ca.SX(np.eye(3))], [ca.SX(np.zeros(3))], [[]])
+    turns = [_Rotation(ca.SX(np.eye(3)), np.array([0.0, 1.0, 0.0]), ca.SX(0.0))]
     for body in range(1, mj.nbody):
         parent = int(mj.body_parentid[body])
         position = kin.point(parent, mj.body_pos[body])
-        rotation = kin.rotation[parent] @ ca.SX(quaternion_matrix(mj.body_quat[body]))
-        joints = []
+        turn = turns[parent].fixed(mj.body_quat[body])
+        rotation, joints = turn.matrix(), []
         first = int(mj.body_jntadr[body])
         for j in range(first, first + int(mj.body_jntnum[body])):
             angle = q[int(mj.jnt_qposadr[j])] - mj.qpos0[mj.jnt_qposadr[j]]
@@ -76,11 +103,13 @@ def kinematics(mj: mujoco.MjModel, q: ca.SX) -> Kinematics:
             axis = rotation @ ca.SX(_sparse(mj.jnt_axis[j]))
             hinge = mj.jnt_type[j] == _HINGE
             if hinge:
-                rotation = rotation @ _turn(mj.jnt_axis[j], angle)
+                turn = turn.hinge(mj.jnt_axis[j], angle)
+                rotation = turn.matrix()
                 position = anchor - rotation @ local
             else:
                 position = position + axis * angle
             joints.append(Joint(int(mj.jnt_dofadr[j]), bool(hinge), axis, anchor))
+        turns.append(turn)
         kin.rotation.append(rotation)
         kin.position.append(position)
         kin.joints.append(joints)

@@ -66,10 +66,10 @@ def coordinates_of(anatomy: Anatomy, table: Table) -> tuple[Array, tuple[str, ..
     if not np.isfinite(follow).all():
         bad = [n for n, v in zip(found.names, follow.T, strict=True) if np.isnan(v).any()]
         raise BioenvError(f"'{where}' has gaps (NaN) in {', '.join(bad)}: fill them first")
-    far = ~anatomy.rotational & (np.abs(follow).max(axis=0) > FARTHEST)
-    if far.any():
-        name, most = found.names[int(np.argmax(far))], np.abs(follow[:, far]).max()
-        raise BioenvError(f"'{where}': {name} reaches {most:.4g} m: is it in millimetres?")
+    reach = np.where(anatomy.rotational, 0.0, np.abs(follow).max(axis=0))
+    if reach.max() > FARTHEST:
+        name = found.names[int(np.argmax(reach))]
+        raise BioenvError(f"'{where}': {name} reaches {reach.max():.4g} m: is it in millimetres?")
     notes = words(one for one in found.findings if not _only_about(one, coupled))
     notes += _contradicting(anatomy, found.values, follow, found.missing)
     notes += _turned(anatomy, follow)

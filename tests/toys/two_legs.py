@@ -60,7 +60,7 @@ def angles(time):
     for leg in range(2):
         p = phase + np.pi * leg
         q[:, 3 + 3 * leg] = 0.1 + 0.2 * np.cos(p)
-        q[:, 4 + 3 * leg] = -0.35 + 0.25 * np.sin(p - 0.2)
+        q[:, 4 + 3 * leg] = -0.4 + 0.3 * np.sin(p - 0.2)
         q[:, 5 + 3 * leg] = 0.05 - 0.12 * np.sin(p - 0.3)
     return q
 

@@ -52,16 +52,16 @@ def stiffness(past: ca.SX, solimp: np.ndarray, width: ca.SX) -> Stiffness:
     rises in a smooth step.
     """
     depth = smooth.relu(-past, width)
-    d = _impedance(depth, solimp, width)
+    d = impedance(depth, solimp, width)
     return Stiffness(smooth.step(-past, width) * d / (1.0 - d), d)
 
 
-def reference(spring: Spring, impedance: ca.SX, past: ca.SX, velocity: ca.SX) -> ca.SX:
-    """Reference acceleration."""
-    return -spring.damping * velocity - spring.stiffness * impedance * past
+def reference(spring: Spring, d: ca.SX, past: ca.SX, velocity: ca.SX) -> ca.SX:
+    """Reference acceleration at impedance d."""
+    return -spring.damping * velocity - spring.stiffness * d * past
 
 
-def _impedance(depth: ca.SX, solimp: np.ndarray, width: ca.SX) -> ca.SX:
+def impedance(depth: ca.SX, solimp: np.ndarray, width: ca.SX) -> ca.SX:
     """d(r): from dmin to dmax over the width of solimp, by MuJoCo's power sigmoid."""
     low, high = (float(np.clip(x, _MIN_IMPEDANCE, _MAX_IMPEDANCE)) for x in solimp[:2])
     reach = max(float(solimp[2]), _MINVAL)

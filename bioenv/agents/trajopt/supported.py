@@ -5,6 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from bioenv.agents.trajopt import couplers
 from bioenv.errors import BioenvError
 from bioenv.models.model import Model
 
@@ -13,6 +14,7 @@ _FLAGS = {
     mujoco.mjtDisableBit.mjDSBL_SPRING: "spring", mujoco.mjtDisableBit.mjDSBL_DAMPER: "damper",
     mujoco.mjtDisableBit.mjDSBL_CONSTRAINT: "constraint",
     mujoco.mjtDisableBit.mjDSBL_ACTUATION: "actuation",
+    mujoco.mjtDisableBit.mjDSBL_EQUALITY: "equality",
 }  # fmt: skip
 
 
@@ -25,7 +27,8 @@ def check_supported(model: Model) -> None:
     found += [f"joint {mj.joint(int(j)).name!r} (no hinge or slide)" for j in np.flatnonzero(other)]
     found += [f"friction loss of joint {mj.joint(int(mj.dof_jntid[d])).name!r}"
               for d in np.flatnonzero(mj.dof_frictionloss)]  # fmt: skip
-    found += [f"equality constraint {mj.eq(i).name or i!r}" for i in range(mj.neq)]
+    tied = mj.eq_type != couplers.JOINT
+    found += [f"equality constraint {mj.eq(int(i)).name or int(i)}" for i in np.flatnonzero(tied)]
     for tendon in range(mj.ntendon):
         for what in ("stiffness", "damping", "frictionloss", "limited", "armature"):
             if np.any(getattr(mj, f"tendon_{what}")[tendon]):

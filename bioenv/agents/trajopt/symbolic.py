@@ -16,7 +16,14 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioenv.agents.trajopt import contact_law, joint_load, muscles_symbolic, passive, rigid
+from bioenv.agents.trajopt import (
+    contact_law,
+    couplers,
+    joint_load,
+    muscles_symbolic,
+    passive,
+    rigid,
+)
 from bioenv.agents.trajopt.contact_pairs import ContactPoint, contact_points
 from bioenv.agents.trajopt.limits_symbolic import limit_torque
 from bioenv.agents.trajopt.path_fit import FittedPaths, PathError, fit_paths
@@ -195,6 +202,7 @@ class _Expressions:
         )
         self.limit = limit_torque(mj, self.q, self.v, self.a, self.smoothing)
         self.passive = passive.passive_torque(mj, self.q, self.v)
+        self.coupler = couplers.coupler_torque(mj, self.q, self.v, self.a)
         self.torque = -self.path.arm.T @ self.muscles.force
         self.joint_contact = joint_load.contact_forces(
             model, self.kin, self.loads, fitted.pull, self.muscles.force, powers
@@ -205,6 +213,7 @@ class _Expressions:
         q, v, a, act, p = self.q, self.v, self.a, self.act, self.p
         muscle, mj, params = self.muscles, self.model.mj, self.model.muscle
         motion = self.loads.generalized + ca.DM(mj.dof_armature) * a
+        given = self.passive + self.limit + self.coupler
         center = rigid.center_of_mass(self.kin)
         rate = muscles_symbolic.activation_rate(params, self.exc, act, self.smoothing)
         excitation = muscles_symbolic.excitation(params, act, self.rate, self.smoothing)
@@ -212,7 +221,7 @@ class _Expressions:
             params, muscle, self.path.arm @ v, act, self.exc, self.strength, self.smoothing
         )
         table: dict[str, tuple[list[ca.SX], list[ca.SX]]] = {
-            "balance": ([q, v, a, act, p], [motion - self.passive - self.limit - self.torque]),
+            "balance": ([q, v, a, act, p], [motion - given - self.torque]),
             "contact_force": ([q, v, a, p], [_rows([c.force for c in self.contacts])]),
             "contact_point": ([q], [_rows([c.point for c in self.contacts])]),
             "muscle": ([q, v, act, p], [muscle.force, muscle.length, muscle.velocity]),

@@ -100,6 +100,15 @@ def test_spatial_tree_is_mujocos(case: str) -> None:
     assert touched > 30
 
 
+def test_coupled_joints_are_mujocos() -> None:
+    couplers = """<equality>
+        <joint joint1="x" joint2="twist" polycoef=".1 .2 .3 -.1 .05" solref=".05 1"/>
+        <joint joint1="bend" polycoef=".3 0 0 0 0" solimp=".1 .8 .3 .4 3"/>
+        <joint joint1="glide" joint2="roll" polycoef="0 .2 0 0 0" active="false"/></equality>"""
+    worst, _ = check_against_mujoco(tree(extra=couplers))
+    assert worst < 1e-9
+
+
 def test_muscle_work_is_the_length_it_takes_up() -> None:
     body = symbolic.build(tree())
     rng, h = np.random.default_rng(1), 1e-6
@@ -121,8 +130,8 @@ def test_muscle_work_is_the_length_it_takes_up() -> None:
         ({"rod": 'condim="6"'}, "floor with rod has condim 6"),
         ({"rod": 'margin=".01"'}, "contact margin"),
         (
-            {"extra": '<equality><joint joint1="x" joint2="twist"/></equality>'},
-            "equality constraint",
+            {"extra": '<equality><weld name="glue" body1="base"/></equality>'},
+            "equality constraint glue",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bioenv.agents.trajopt.guess import Trajectory, from_motion, static, step
+from bioenv.agents.trajopt.guess import Trajectory, from_motion, perturbed, static, step
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.solver import Stage
 from bioenv.errors import BioenvError, unknown
@@ -29,6 +29,7 @@ class SolveRecipe:
         duration, speed: s and m/s; one number, or lowest and highest.
         mesh: intervals of the last stage; earlier stages keep their share of it.
         guess: "static", the home pose carried along; "step", a hand-drawn step.
+        seed: above 0, the guess is changed by smooth random waves of that seed.
         goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest,
             activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
         warm_stages: how many of the first stages a warm start leaves out.
@@ -43,6 +44,7 @@ class SolveRecipe:
     travel: str = ""
     speed: tuple[float, float] | None = None
     guess: str = "static"
+    seed: int = 0
     mesh: int = 0
     max_seconds: float = 600.0
     still: tuple[str, ...] = ()
@@ -76,11 +78,13 @@ class SolveRecipe:
 
     def trajectory(self, problem: Problem, mesh: int, warm: Motion | None = None) -> Trajectory:
         """Where to start: from a Motion, or as `guess` says."""
-        if warm is not None:
-            return from_motion(problem, warm, mesh)
         if self.guess not in _GUESSES:
             raise unknown("guess", self.guess, _GUESSES)
-        return _GUESSES[self.guess](problem, mesh)
+        if warm is not None:
+            guess = from_motion(problem, warm, mesh)
+        else:
+            guess = _GUESSES[self.guess](problem, mesh)
+        return perturbed(guess, self.seed) if self.seed else guess
 
     def changed(self, settings: Sequence[str]) -> SolveRecipe:
         """A copy with "key=value" settings: "speed=1.3", "goals.effort=2", "strength.soleus=0.6".
@@ -142,7 +146,7 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
     for key in ("duration", "speed", "activation"):
         if values.get(key) is not None:
             values[key] = _range(f"{where}: {key}", values[key])
-    for key in ("mesh", "warm_stages"):
+    for key in ("mesh", "warm_stages", "seed"):
         if not isinstance(values.get(key, 0), int) or values.get(key, 0) < 0:
             raise BioenvError(f"{where}: {key} is a whole number from 0, not {values[key]!r}")
     for key in _SECTIONS[:-1]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.agents.atomic import write_bytes
+from bioenv.agents.trajopt.consistency import consistency
 from bioenv.agents.trajopt.goals import AT_POINT, BETWEEN
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.movement import motion_of
@@ -50,6 +51,8 @@ class Solution:
         violation: largest scaled violation of a constraint (body weights, rad, m, excitation).
         optimality: largest element of the Lagrangian's gradient, scaled.
         complementarity: largest product of a bound's multiplier and the distance to that bound.
+        mujoco: forces missing in MuJoCo itself, see
+            :func:`~bioenv.agents.trajopt.consistency.consistency`.
         iterations, cpu_s, wall_s: of all steps together; mesh: intervals of the last one.
         trajectory: unknowns at the nodes. motion: the whole movement; a whole stride when half a
             stride was solved.
@@ -63,6 +66,7 @@ class Solution:
     violation: float
     optimality: float
     complementarity: float
+    mujoco: Mapping[str, float]
     iterations: int
     cpu_s: float
     wall_s: float
@@ -83,7 +87,7 @@ class Solution:
     def to_json(self) -> dict[str, Any]:
         """Figures, JSON-able; without the movement."""
         keys = ("status", "message", "objective", "terms", "violation", "optimality",
-                "complementarity", "iterations", "cpu_s", "wall_s", "mesh")  # fmt: skip
+                "complementarity", "mujoco", "iterations", "cpu_s", "wall_s", "mesh")  # fmt: skip
         plain = {key: getattr(self, key) for key in keys}
         return {
             **plain, "duration_s": self.trajectory.duration,
@@ -123,7 +127,9 @@ def build(
     return Solution(
         status=result["status"], message=message, objective=result["f"],
         terms=terms(made, result["x"], p), violation=violation, optimality=optimality,
-        complementarity=complementarity, iterations=sum(s.iterations for s in steps),
+        complementarity=complementarity,
+        mujoco=consistency(made.problem.model, trajectory),
+        iterations=sum(s.iterations for s in steps),
         cpu_s=cpu_s, wall_s=wall_s, mesh=made.mesh, steps=tuple(steps), trajectory=trajectory,
         motion=motion_of(made.problem, made.symbolic, trajectory, p), unknowns=result["x"],
         multipliers=result["lam_g"], bound_multipliers=result["lam_x"], parameters=p,

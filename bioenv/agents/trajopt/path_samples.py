@@ -15,7 +15,7 @@ from bioenv.models.tendons import FIELDS, tendon_pieces
 
 Array = NDArray[np.float64]
 
-_MARGIN = 0.05  # rad or m beyond the ranges: soft limits give way
+_BEYOND_HINGE, _BEYOND_SLIDE = 0.25, 0.05  # rad and m past the ranges: soft limits give way
 _JUMP = 1e-3  # m: a longer step of a length than its slope explains
 _SWEEP, _SWEEPS = 121, 3
 _LENGTHS = (
@@ -63,8 +63,10 @@ def ranges(model: Model) -> tuple[Array, Array]:
     """Low and high end (nq,) of every coordinate's range, a margin included."""
     mj = model.mj
     limited = mj.jnt_limited.astype(bool)
-    low = np.where(limited, mj.jnt_range[:, 0] - _MARGIN, model.home - _SPAN)
-    high = np.where(limited, mj.jnt_range[:, 1] + _MARGIN, model.home + _SPAN)
+    hinge = mj.jnt_type == mujoco.mjtJoint.mjJNT_HINGE
+    margin = np.where(hinge, _BEYOND_HINGE, _BEYOND_SLIDE)
+    low = np.where(limited, mj.jnt_range[:, 0] - margin, model.home - _SPAN)
+    high = np.where(limited, mj.jnt_range[:, 1] + margin, model.home + _SPAN)
     return low, high
 
 

@@ -28,7 +28,7 @@ def paths(name: str) -> FittedPaths:
 @pytest.mark.parametrize("name", ["arm26", "elbow", "walker2d"])
 def test_reported_errors_are_small(name: str) -> None:
     for muscle, error in zip(load(name).muscles, paths(name).error, strict=True):
-        assert error.length < 1.5e-4, muscle  # m
+        assert error.length < 2e-4, muscle  # m
         assert error.moment_arm < 1.5e-3, muscle
         assert error.moment_arm_rms < 3e-4, muscle
 
@@ -51,7 +51,7 @@ def test_range_ends_where_a_tendon_slips_off() -> None:
     shoulder, elbow = paths("arm26").valid
     assert 2.5 < shoulder[1] < 2.75
     low, high = load("arm26").mj.jnt_range[1]
-    np.testing.assert_allclose(elbow, [low - 0.05, high + 0.05])
+    np.testing.assert_allclose(elbow, [low - 0.25, high + 0.25])
 
 
 def test_muscles_depend_on_the_joints_they_cross() -> None:

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.out)
     _check_folder(folder, args.force or args.resume)
     problem, warm = recipe.problem(), _warm(args)
-    stages = recipe.stages(warm=warm is not None or args.resume)
+    stages = recipe.stages(warm, resumed=args.resume)
     if args.resume:
         guess = restore(folder / LAST_ITERATE)
     else:

@@ -32,7 +32,8 @@ class SolveRecipe:
         seed: above 0, the guess is changed by smooth random waves of that seed.
         goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest,
             activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
-        warm_stages: how many of the first stages a warm start leaves out.
+        warm_stages: how many of the first stages a warm start leaves out; an optimized motion
+            leaves out all but the last.
     """
 
     model: str
@@ -69,9 +70,14 @@ class SolveRecipe:
             parameters=self.parameters,
         )  # fmt: skip
 
-    def stages(self, warm: bool = False) -> list[Stage]:
-        """The homotopy, rescaled to `mesh`."""
-        rows = list(self.stage)[self.warm_stages if warm else 0 :] or [{}]
+    def stages(self, warm: Motion | None = None, resumed: bool = False) -> list[Stage]:
+        """The homotopy, rescaled to `mesh`: the last stage alone from an optimized motion."""
+        rows, skip = list(self.stage) or [{}], 0
+        if warm is not None or resumed:
+            skip = min(self.warm_stages, len(rows) - 1)
+        if warm is not None and "qpos" in warm and warm.source("qpos") == "optimized":
+            skip = len(rows) - 1
+        rows = rows[skip:]
         last = int(rows[-1].get("mesh", 50))
         share = (self.mesh or last) / last
         return [_stage(row, max(2, round(share * int(row.get("mesh", 50))))) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,9 @@ from scipy.linalg import lstsq
 
 Array = NDArray[np.float64]
 
-DEGREE = {1: 10, 2: 8, 3: 6, 4: 5}
-"""Highest total degree by the number of coordinates; 4 beyond. Single powers go up to 10."""
-_FEW, _LOWEST = 4, 3
+DEGREE = {1: 10, 2: 8, 3: 6, 4: 5, 5: 4}
+"""Highest total degree by the number of coordinates; 3 beyond. Single powers go up to 10."""
+_FEW, _LOWEST = 3, 3
 _TERM = 0.03  # of the tolerance: terms that never contribute more are dropped
 _SHORT = 1.25  # where nothing meets the tolerance: how much worse than the best will do
 _SLOPE = 0.1  # m of length error that weighs like 1 m/rad of slope error
@@ -111,7 +111,11 @@ def _candidates(exponents: NDArray[np.intp]) -> list[NDArray[np.bool_]]:
 def _exponents(count: int) -> NDArray[np.intp]:
     """(terms, k) all exponents allowed for a number of coordinates."""
     full, alone = DEGREE.get(count, _FEW), DEGREE[1]
-    rows = [e for e in product(range(full + 1), repeat=count) if sum(e) <= full]
+    rows = [
+        tuple(factors.count(k) for k in range(count))
+        for degree in range(full + 1)
+        for factors in combinations_with_replacement(range(count), degree)
+    ]
     powers = range(full + 1, alone + 1)
     rows += [tuple(n * (i == k) for i in range(count)) for k in range(count) for n in powers]
     return np.array(rows, dtype=np.intp).reshape(len(rows), count)

@@ -17,11 +17,6 @@ def relu(x: ca.SX, width: ca.SX | float) -> ca.SX:
     return 0.5 * (x + absolute(x, width))
 
 
-def clip(x: ca.SX, low: float, high: float, width: ca.SX | float) -> ca.SX:
-    """x limited to low..high, with rounded corners."""
-    return low + relu(x - low, width) - relu(x - high, width)
-
-
 def step(x: ca.SX, width: ca.SX | float) -> ca.SX:
     """0 for x << 0, 1 for x >> 0, with exponential tails; half of it within +-0.55 width."""
     return 0.5 + 0.5 * ca.tanh(x / (width + _FLOOR))

@@ -82,7 +82,7 @@ def test_gaps_are_filled_and_never_counted(files: Files, tmp_path: Path) -> None
         tmp_path / "out", "--markers", str(tmp_path / "gaps.trc"), "--forces", files["grf.mot"]
     )
     assert "never seen: femur_r_0" in done.stdout
-    assert "note: gaps of 2 markers in 37 positions, filled" in done.stdout
+    assert "note: gaps of 2 markers in 37 positions: " in done.stdout
     table = done.table("kinematics.mot")
     found = np.column_stack([table.column(name) for name in COORDINATES])
     expected = files.walk.q * np.where(ROTATIONAL, 180 / np.pi, 1.0)
@@ -128,3 +128,72 @@ def test_emg_of_a_part_is_compared_there(files: Files, tmp_path: Path) -> None:
     assert "give --start and --stop" in done.stderr
     done = files.run(tmp_path / "out", *words, "--method", "emg", "--start", "1")
     assert "correlation with EMG" in done.stdout
+
+
+def with_markers(files: Files, path: Path, change) -> str:
+    """A .trc of the walk after `change` of its markers {name: (T, 3)}."""
+    markers = {name: values.copy() for name, values in files.walk.markers.items()}
+    change(markers)
+    return str(write_markers(path, files.walk, markers))
+
+
+def test_someone_who_enters_and_leaves_the_volume(files: Files, tmp_path: Path) -> None:
+    def absent(markers):
+        for values in markers.values():
+            values[:40], values[220:] = np.nan, np.nan
+
+    path = with_markers(files, tmp_path / "enter.trc", absent)
+    done = files.run(tmp_path / "out", "--markers", path, "--forces", files["grf.mot"])
+    assert "note: markers are seen from 0.4 to 2.19 s of 0 to 2.59 s" in done.stdout
+    assert len(moments(done)) == 180
+    assert np.abs(moments(done) - files.walk.torque[40:220])[INNER].max() < 0.05
+
+
+def test_a_body_without_a_place_is_not_analysed(files: Files, tmp_path: Path) -> None:
+    def lost(markers):
+        for name, values in markers.items():
+            if name != "calcn_r_0":
+                values[60:110] = np.nan
+
+    path = with_markers(files, tmp_path / "lost.trc", lost)
+    done = files.run(tmp_path / "out", "--markers", path, "--forces", files["grf.mot"])
+    assert "warning: markers leave the place of the body open in 50 of 260 frames" in done.stdout
+    assert "1.1 to 2.59 s, was analysed" in done.stdout
+    assert len(moments(done)) == 150
+
+
+def test_exchanged_markers_are_named(files: Files, tmp_path: Path) -> None:
+    def exchange(markers):
+        a, b = "tibia_r_0", "tibia_r_2"
+        markers[a], markers[b] = markers[b].copy(), markers[a].copy()
+
+    path = with_markers(files, tmp_path / "swap.trc", exchange)
+    done = files.run(tmp_path / "out", "--markers", path)
+    assert "tibia_r_0 and tibia_r_2 look swapped" in done.stdout
+    assert "warning: marker error RMS" in done.stdout
+
+
+def tasks(path: Path, kind: str) -> str:
+    """OpenSim tasks: one marker without weight, and an ankle held at 0.1 rad."""
+    names = [f"{n}_{k}" for n in ("pelvis", "femur_r", "tibia_r", "calcn_r") for k in range(3)]
+    items = "".join(
+        f"<IKMarkerTask name='{name}'><apply>true</apply><weight>{name != 'tibia_r_1':d}</weight>"
+        "</IKMarkerTask>"
+        for name in names
+    )
+    items += (
+        "<IKCoordinateTask name='ankle_angle_r'><apply>true</apply><weight>1e6</weight>"
+        f"<value_type>{kind}</value_type><value>0.1</value></IKCoordinateTask>"
+    )
+    path.write_text(f"<OpenSimDocument><IKTaskSet>{items}</IKTaskSet></OpenSimDocument>")
+    return str(path)
+
+
+def test_weights_and_pulls_of_opensims_tasks(files: Files, tmp_path: Path) -> None:
+    words = ("--markers", files["walk.trc"], "--weights")
+    done = files.run(tmp_path / "out", *words, tasks(tmp_path / "a.xml", "manual_value"))
+    ankle = done.table("kinematics.mot").column("ankle_angle_r")
+    np.testing.assert_allclose(ankle, np.degrees(0.1), atol=1e-3)
+    assert "no marker moves with hip_flexion_l, knee_angle_l, ankle_angle_l" in done.stdout
+    done = files.run(tmp_path / "b", *words, tasks(tmp_path / "b.xml", "from_file"), code=1)
+    assert "ties ankle_angle_r to the values of another file" in done.stderr

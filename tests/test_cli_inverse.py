@@ -147,6 +147,8 @@ def test_residuals_are_reduced_beside_the_measured_angles(files: Files, tmp_path
             ("--coordinates", "{}/walk.mot", "--forces", "{}/grf.mot", "--method", "emg"), 1,
             "give --emg",
         ),
+        (("--coordinates", "{}/walk.mot", "--weights", "x.xml"), 1, "count only with --markers"),
+        (("--markers", "{}/walk.trc", "--angles", "degrees"), 1, "count only with --coordinates"),
         (("--coordinates", "{}/walk.mot", "--start", "soon"), 2, "an instant in seconds"),
         ((), 2, "--markers --coordinates is required"),
     ],

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from bioenv.commands.files import claim_folder, made_by_us
 from bioenv.commands.listing import table
-from bioenv.commands.trial_files import read_body, read_measured, read_weights
+from bioenv.commands.trial_files import read_body, read_measured, read_tasks
+from bioenv.errors import BioenvError
 from bioenv.inverse.analysis import GRAVE, Analysis, Settings
 from bioenv.inverse.outputs import ADJUSTED, FILES, MARK, write
 from bioenv.inverse.pipeline import analyse
@@ -23,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the files, analyse, write the results, and print what was found and how fast."""
     folder = Path(args.out)
     claim_folder(folder, ALL, MARK, args.force)
+    _refuse_idle(args)
     settings = _settings(args)
     anatomy, notes = read_body(args.model, static=args.static, mass=args.mass)
     measured = read_measured(
@@ -60,6 +62,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_idle(args: argparse.Namespace) -> None:
+    """Refuse options that would do nothing."""
+    idle = [
+        option
+        for option, given, needed in (
+            ("--weights", args.weights, args.markers),
+            ("--keep-gaps", args.keep_gaps, args.markers),
+            ("--angles", args.angles, args.coordinates),
+        )
+        if given and not needed
+    ]
+    if idle:
+        other = "--coordinates" if idle[0] == "--angles" else "--markers"
+        raise BioenvError(f"{', '.join(idle)} count only with {other}")
+
+
 def _settings(args: argparse.Namespace) -> Settings:
     return Settings(
         cutoff=args.cutoff or None,
@@ -73,7 +91,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         passive=args.passive,
         contact_weight=args.contact_weight,
         emg_side=args.emg_side,
-        weights=read_weights(args.weights) if args.weights else {},
+        **(read_tasks(args.weights) if args.weights else {}),
         fill_gaps=not args.keep_gaps,
         reduce_residuals=args.reduce_residuals,
     )

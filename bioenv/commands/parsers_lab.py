@@ -55,7 +55,7 @@ def add_inverse(commands: Commands[argparse.ArgumentParser]) -> argparse.Argumen
     parser.add_argument("--emg-side", choices=("r", "l"), help="leg of electrodes without a side")
     parser.add_argument("--static", metavar="FILE", help="standing trial: scale the model to it")
     parser.add_argument("--mass", type=arguments.positive, metavar="KG", help="scale to this mass")
-    parser.add_argument("--weights", metavar="FILE", help="marker weights, OpenSim IK tasks .xml")
+    parser.add_argument("--weights", metavar="FILE", help="of markers: OpenSim IK tasks, .xml")
     _settings(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument("--no-report", action="store_true", help="leave out report.pdf")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,9 +84,21 @@ def read_markers(file: str) -> Markers:
     return trial.markers
 
 
-def read_weights(file: str) -> Mapping[str, float]:
-    """Marker weights of an OpenSim task set."""
-    return read_marker_weights(file).markers
+def read_tasks(file: str) -> dict[str, Any]:
+    """The settings `weights` and `pulls` that an OpenSim task set asks for.
+
+    Raises BioenvError for a coordinate that should follow another file.
+    """
+    tasks = read_marker_weights(file)
+    strong = {name: weight for name, weight in tasks.coordinates.items() if weight > 0}
+    other = [name for name in strong if name not in tasks.targets]
+    if other:
+        raise BioenvError(
+            f"'{file}' ties {', '.join(other)} to the values of another file, which is not read: "
+            "set their value_type to default_value or manual_value, or their weight to 0"
+        )
+    pulls = {name: (weight, tasks.targets[name]) for name, weight in strong.items()}
+    return {"weights": tasks.markers, "pulls": pulls}
 
 
 def read_measured(
@@ -113,10 +125,10 @@ def read_measured(
             raise BioenvError(f"{markers} holds no markers; joint angles go to --coordinates")
         seen, recorded = trial.markers, trial.emg
         plates = tuple((plate, None) for plate in trial.forces)
+        # Gaps are summed up where they are filled, instead of a line for each marker.
         checked = check_markers(seen, Path(markers).name)
-        # Short gaps of many markers are summed up where they are filled.
-        grave = [one for one in checked if one.kind != "occlusion" or one.severity != "note"]
-        found += words((*trial.findings, *grave))
+        checked = tuple(one for one in checked if " is unseen in " not in one.message)
+        found += words((*trial.findings, *checked))
     else:
         assert coordinates is not None
         suffix(coordinates, TABLES)

@@ -35,8 +35,9 @@ class Settings:
     unit of a motor beside the muscles in each coordinate, which costs its activation squared; so
     weak that it gives what muscles cannot and little more. 0 for none. passive: let passive forces
     help. contact_weight: of the squared load of the knees in body weights, beside effort.
-    emg_side: leg of electrodes whose name says none. weights: of markers, by name. fill_gaps: of
-    markers. reduce_residuals: adjust mass distribution and kinematics a little.
+    emg_side: leg of electrodes whose name says none. weights: of markers, by name; pulls: of
+    coordinates to a target rad or m (None: the model's default), weight and target by name.
+    fill_gaps: of markers. reduce_residuals: adjust mass distribution and kinematics a little.
     """
 
     cutoff: float | None = 6.0
@@ -51,6 +52,7 @@ class Settings:
     contact_weight: float = 0.0
     emg_side: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
+    pulls: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
     fill_gaps: bool = True
     reduce_residuals: bool = False
 

@@ -276,13 +276,13 @@ def _notes(
     names = np.array(anatomy.coordinates)
     if held.any():
         notes.append(f"no marker moves with {', '.join(names[held])}: left at the model's default")
-    for k, count in enumerate(found.lacking.sum(axis=0)):
-        if count:
-            frames = "every frame" if count == len(found.z) else f"{count} of {len(found.z)} frames"
-            notes.append(
-                f"markers do not determine {names[fit.free[k]]} in {frames}: "
-                "estimated from the neighbouring frames"
-            )
+    lacking = found.lacking.sum(axis=0)
+    for count in np.unique(lacking[lacking > 0]):
+        which = ", ".join(names[fit.free[lacking == count]])
+        frames = "every frame" if count == len(found.z) else f"{count} of {len(found.z)} frames"
+        notes.append(
+            f"markers do not determine {which} in {frames}: estimated from the neighbouring frames"
+        )
     unseen = int((~fit.seen.any(axis=1)).sum())
     if unseen:
         notes.append(f"no marker is seen in {unseen} of {len(found.z)} frames")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from bioenv.errors import BioenvError
 from bioenv.inverse.analysis import Kinematics, Settings
 from bioenv.inverse.kinematics import MarkerKinematics, inverse_kinematics
-from bioenv.inverse.markers import match_markers
+from bioenv.inverse.markers import RMS_LIMIT, match_markers
 from bioenv.inverse.measured import Measured
 from bioenv.inverse.stages import Watch
 from bioenv.lab import gaps
@@ -68,29 +69,85 @@ def movement(
 
 def _of_markers(anatomy: Anatomy, measured: Measured, settings: Settings, watch: Watch) -> _Raw:
     """The file's coordinates, or those at which the body's markers come closest to the data's."""
-    markers = measured.markers
-    if markers is None:
+    if measured.markers is None:
         assert measured.time is not None
         assert measured.q is not None
         return _Raw(measured.time, measured.q, {}, [])
-    positions, notes = _filled(markers, settings, watch)
+    markers, notes = _present(measured.markers)
+    positions, more = _filled(markers, settings, watch)
+    notes += more
     found: MarkerKinematics = watch.run(
         "inverse kinematics",
         len(markers.time),
         lambda: inverse_kinematics(
-            anatomy, markers.time, markers.names, positions, weights=settings.weights or None
+            anatomy,
+            markers.time,
+            markers.names,
+            positions,
+            weights=settings.weights or None,
+            coordinate_weights={name: weight for name, (weight, _) in settings.pulls.items()},
+            coordinate_targets={name: target for name, (_, target) in settings.pulls.items()},
         ),
     )
     _refuse_unknown_root(anatomy, found)
     match = match_markers(anatomy, markers.names, settings.weights or None)
     column = dict(zip((m.name for m in match.markers), match.columns, strict=True))
     invented = ~markers.seen()[:, [column[name] for name in found.marker_names]]
+    error = np.where(invented, np.nan, found.marker_error)
+    part, said = _placed(anatomy, found)
     fitted = {
         "marker_names": found.marker_names,
-        "markers": np.where(invented[..., None], np.nan, found.markers),
-        "marker_error": np.where(invented, np.nan, found.marker_error),
+        "markers": np.where(invented[..., None], np.nan, found.markers)[part],
+        "marker_error": error[part],
     }
-    return _Raw(found.time, found.q, fitted, [*notes, *found.notes])
+    notes += [*map(_weighed, found.notes), *said, *_poor_fit(found.marker_names, error[part])]
+    return _Raw(found.time[part], found.q[part], fitted, notes)
+
+
+def _present(markers: Markers) -> tuple[Markers, list[str]]:
+    """The trial without the frames before the first and after the last marker is seen."""
+    seen = np.flatnonzero(markers.seen().any(axis=1))
+    if not seen.size or seen[-1] - seen[0] == len(markers.time) - 1:
+        return markers, []
+    start, stop = (float(markers.time[i]) for i in seen[[0, -1]])
+    whole = f"{markers.time[0]:g} to {markers.time[-1]:g} s"
+    return markers.between(start, stop), [
+        f"markers are seen from {start:g} to {stop:g} s of {whole}: that part was analysed"
+    ]
+
+
+def _placed(anatomy: Anatomy, found: MarkerKinematics) -> tuple[slice, list[str]]:
+    """The longest run of frames in which the markers say where the body is."""
+    known = np.asarray(~(found.estimated & anatomy.root).any(axis=1))
+    if known.all():
+        return slice(0, len(known)), []
+    longest = max(gaps.runs(known), key=lambda run: run.stop - run.start)
+    return longest, [
+        f"warning: markers leave the place of the body open in {int((~known).sum())} of "
+        f"{len(known)} frames; the longest stretch between them, {found.time[longest.start]:g} to "
+        f"{found.time[longest.stop - 1]:g} s, was analysed"
+    ]
+
+
+def _weighed(note: str) -> str:
+    """A note of the kinematics with its gravity."""
+    grave = "look swapped" in note or "did not converge" in note
+    return f"warning: {note}" if grave else note
+
+
+def _poor_fit(names: Sequence[str], error: Array) -> list[str]:
+    """A warning when the markers do not fit the body, with the worst of them."""
+    seen = np.isfinite(error)
+    square = np.where(seen, error, 0.0) ** 2
+    rms = float(np.sqrt(square.sum() / max(int(seen.sum()), 1)))
+    if rms <= RMS_LIMIT:
+        return []
+    each = np.sqrt(square.sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
+    worst = [f"{names[i]} {1000 * each[i]:.0f} mm" for i in np.argsort(-each)[:3]]
+    return [
+        f"warning: marker error RMS {1000 * rms:.0f} mm, beyond the {1000 * RMS_LIMIT:.0f} mm of "
+        f"OpenSim's guide, most {', '.join(worst)}: check names, places and the model's scale"
+    ]
 
 
 def _refuse_unknown_root(anatomy: Anatomy, found: MarkerKinematics) -> None:
@@ -116,7 +173,8 @@ def _filled(markers: Markers, settings: Settings, watch: Watch) -> tuple[Array, 
     lost = int((~seen[:, ever]).sum())
     if not lost or not ever.any():
         return markers.positions, []
-    where = f"{int((~seen[:, ever]).any(axis=0).sum())} markers in {lost} positions"
+    count = int((~seen[:, ever]).any(axis=0).sum())
+    where = f"{count} marker{'s' if count > 1 else ''} in {lost} positions"
     if not settings.fill_gaps:
         return markers.positions, [f"gaps of {where} were left open, as asked for"]
     filled: gaps.Filled = watch.run(
@@ -124,18 +182,15 @@ def _filled(markers: Markers, settings: Settings, watch: Watch) -> tuple[Array, 
         len(markers.time),
         lambda: gaps.fill(markers.time, markers.positions, markers.names),
     )
-    parts = []
+    parts: list[str] = []
     for kind, how in (
-        (gaps.SPLINE, "in time"), (gaps.RIGID, "from markers of their segment"),
-        (gaps.LOW_RANK, "from how the other markers moved"),
+        (gaps.SPLINE, "filled in time"), (gaps.RIGID, "filled from markers of their segment"),
+        (gaps.LOW_RANK, "filled from how the other markers moved"), (gaps.MISSING, "left open"),
     ):  # fmt: skip
         count = int((filled.method[:, ever] == kind).sum())
         if count:
             parts.append(f"{count} {how}")
-    left = int((filled.method[:, ever] == gaps.MISSING).sum())
-    if left:
-        parts.append(f"{left} were left open")
-    return filled.positions, [f"gaps of {where}, filled: {', '.join(parts)}"]
+    return filled.positions, [f"gaps of {where}: {', '.join(parts)}"]
 
 
 def _window(time: Array, settings: Settings) -> NDArray[np.bool_]:

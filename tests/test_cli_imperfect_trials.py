@@ -118,6 +118,15 @@ def test_emg_that_cannot_be_read_is_left_out(files: Files, tmp_path: Path) -> No
     assert "EMG at 100 Hz" in done.stderr
 
 
+def test_electrodes_that_hear_nothing(files: Files, tmp_path: Path) -> None:
+    emg = write_table(
+        tmp_path / "flat.sto", {"time": files.walk.time, "soleus_r": 0.5 + 0 * files.walk.time}
+    )
+    words = ("--coordinates", files["walk.mot"], "--forces", files["grf.mot"], "--emg", str(emg))
+    done = files.run(tmp_path / "out", *words, "--report")
+    assert "correlation with EMG: none of 1 channels" in done.stdout
+
+
 def test_emg_of_a_part_is_compared_there(files: Files, tmp_path: Path) -> None:
     time = np.arange(1.0, 4.0, 0.01)
     emg = write_table(tmp_path / "part.sto", {"time": time, "soleus_r": 1 + np.sin(5 * time)})

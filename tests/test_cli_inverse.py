@@ -103,6 +103,8 @@ def test_a_motion_of_the_lab_is_a_reference_and_can_be_judged(whole: Done, tmp_p
 def test_standing_scales_the_model(files: Files, tmp_path: Path) -> None:
     larger = {name: 1.1 * values[:5] for name, values in files.walk.markers.items()}
     still = {name: np.repeat(v[:1], 5, axis=0) for name, v in larger.items()}
+    for values in still.values():
+        values[3] = np.nan  # a frame without markers
     short = Walk(seconds=0.05)
     write_markers(tmp_path / "static.trc", short, still)
     walking = {name: 1.1 * values for name, values in files.walk.markers.items()}

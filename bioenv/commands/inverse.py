@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -54,12 +55,16 @@ def run(args: argparse.Namespace) -> int:
     _show(found)
     for path in written:
         print(f"wrote {path}")
-    for path in earlier:
-        if path not in written and path.exists():
-            # Beside these files it would pass for a result of this run.
+    _remove(path for path in earlier if path not in written)
+    return 0
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove results of an earlier run: beside these files they would pass for some of this one."""
+    for path in paths:
+        if path.exists():
             path.unlink()
             print(f"removed {path} of an earlier run")
-    return 0
 
 
 def _refuse_idle(args: argparse.Namespace) -> None:

@@ -65,7 +65,8 @@ def _opensim_body(
     fit, name = result.report, Path(static).name
     grave = "" if fit.within_guide else "warning: "
     notes = [f"{grave}scaled to {name}: {str(fit).splitlines()[0]}", *result.notes]
-    moved = np.nanmedian(np.ptp(markers.positions[:, markers.seen().all(axis=0)], axis=0))
+    seen = markers.positions[:, markers.seen().any(axis=0)]
+    moved = float(np.median(np.nanmax(seen, axis=0) - np.nanmin(seen, axis=0)))
     if moved > STILL:
         notes.append(
             f"warning: markers move by {moved:.2f} m in {name}, their mean was taken: is it a "
@@ -116,28 +117,8 @@ def read_measured(
 
     angles: "degrees" or "radians" in place of what the header of `coordinates` says.
     """
-    found = list(notes)
-    seen = time = q = recorded = None
-    plates: Plates = ()
-    if markers is not None:
-        trial = read_trial(markers)
-        if trial.markers is None:
-            raise BioenvError(f"{markers} holds no markers; joint angles go to --coordinates")
-        seen, recorded = trial.markers, trial.emg
-        plates = tuple((plate, None) for plate in trial.forces)
-        # Gaps are summed up where they are filled, instead of a line for each marker.
-        checked = check_markers(seen, Path(markers).name)
-        checked = tuple(one for one in checked if " is unseen in " not in one.message)
-        found += words((*trial.findings, *checked))
-    else:
-        assert coordinates is not None
-        suffix(coordinates, TABLES)
-        table = read_table(coordinates)
-        if angles is not None:
-            table = replace(table, in_degrees=angles == "degrees")
-        q, more = coordinates_of(anatomy, table)
-        time = table.time
-        found += [*words(table.findings), *more]
+    trial = _moved(anatomy, markers, coordinates, angles)
+    found, plates, recorded = [*notes, *trial.notes], trial.plates, trial.emg
     if forces is not None or external_loads is not None:
         plates, more = read_plates(forces, external_loads)
         found += more
@@ -146,15 +127,35 @@ def read_measured(
     if emg is not None:
         recorded = read_emg(emg)
         found += words(recorded.findings)
-    return Measured(
-        name=Path(markers or coordinates or "trial").stem,
-        markers=seen,
-        time=time,
-        q=q,
-        plates=plates,
-        emg=recorded,
-        notes=tuple(dict.fromkeys(found)),
-    )
+    return replace(trial, plates=plates, emg=recorded, notes=tuple(dict.fromkeys(found)))
+
+
+def _moved(
+    anatomy: Anatomy, markers: str | None, coordinates: str | None, angles: str | None
+) -> Measured:
+    """The trial's movement with what else its file holds."""
+    if markers is not None:
+        trial, name = read_trial(markers), Path(markers).name
+        if trial.markers is None:
+            raise BioenvError(f"{markers} holds no markers; joint angles go to --coordinates")
+        # Gaps are summed up where they are filled, instead of a line for each marker.
+        checked = check_markers(trial.markers, name)
+        checked = tuple(one for one in checked if " is unseen in " not in one.message)
+        return Measured(
+            Path(markers).stem,
+            markers=trial.markers,
+            plates=tuple((plate, None) for plate in trial.forces),
+            emg=trial.emg,
+            notes=tuple(words((*trial.findings, *checked))),
+        )
+    assert coordinates is not None
+    suffix(coordinates, TABLES)
+    table = read_table(coordinates)
+    if angles is not None:
+        table = replace(table, in_degrees=angles == "degrees")
+    q, more = coordinates_of(anatomy, table)
+    notes = (*words(table.findings), *more)
+    return Measured(Path(coordinates).stem, time=table.time, q=q, notes=notes)
 
 
 def read_plates(forces: str | None, external_loads: str | None) -> tuple[Plates, tuple[str, ...]]:

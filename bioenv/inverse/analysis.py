@@ -210,8 +210,10 @@ class Analysis:
             peaks = [f"{n} {size[:, names.index(n)].max():.2f}" for n in legs or names[:6]]
             lines.append(f"largest joint contact force, body weights: {', '.join(peaks)}")
         if self.agreement:
-            mean = np.nanmean([one.correlation for one in self.agreement])
-            lines.append(f"correlation with EMG: mean {mean:.2f} of {len(self.agreement)} channels")
+            known = [r for one in self.agreement if np.isfinite(r := one.correlation)]
+            mean = f"mean {np.mean(known):.2f} of " if known else "none of "
+            count = len(known) or len(self.agreement)
+            lines.append(f"correlation with EMG: {mean}{count} channels")
         return tuple(lines)
 
     def _unexplained(self) -> str:

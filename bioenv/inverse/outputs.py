@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.inverse.analysis import Analysis, Loads
+from bioenv.inverse.analysis import Analysis, Kinematics, Loads
+from bioenv.inverse.emg_agreement import Agreement
 from bioenv.inverse.standard import to_motion
 from bioenv.motion_io import opensim_axes, write_atomically, write_table
 
@@ -58,16 +59,8 @@ def residual_report(analysis: Analysis) -> dict[str, Any]:
         "trial": analysis.name,
         "model": analysis.anatomy.name,
     }
-    error = analysis.kinematics.marker_error
-    if error is not None:
-        report["markers"] = {
-            "rms_m": float(np.sqrt(np.nanmean(error**2))),
-            "max_m": float(np.nanmax(error)),
-            "rms_by_marker_m": {
-                name: float(np.sqrt(np.nanmean(column**2))) if np.isfinite(column).any() else None
-                for name, column in zip(analysis.kinematics.marker_names, error.T, strict=True)
-            },
-        }
+    if analysis.kinematics.marker_error is not None:
+        report["markers"] = _markers(analysis.kinematics)
     report["root"] = dict(analysis.residuals)
     if analysis.sharing is not None and analysis.problem is not None:
         missing = np.abs(analysis.sharing.missing_torque + analysis.sharing.reserve_torque)
@@ -76,23 +69,42 @@ def residual_report(analysis: Analysis) -> dict[str, Any]:
             for name, column in zip(analysis.problem.coordinates, missing.T, strict=True)
         }
     if analysis.agreement:
-        report["emg"] = {
-            one.electrode.channel: {
-                "muscles": list(one.electrode.muscles),
-                "correlation": one.correlation,
-                "on_off_share": one.on_off,
-                "on_off_correlation": one.on_off_correlation,
-            }
-            for one in analysis.agreement
-        }
-        found = [one.correlation for one in analysis.agreement if math.isfinite(one.correlation)]
-        report["emg_mean_correlation"] = float(np.mean(found)) if found else None
+        report |= _agreement(analysis.agreement)
     report["notes"] = list(analysis.notes)
     report["stages"] = [
         {"stage": s.name, "frames": s.frames, "seconds": round(s.seconds, 4)}
         for s in analysis.stages
     ]
     return report
+
+
+def _markers(moved: Kinematics) -> dict[str, Any]:
+    """Marker errors, m, of what was seen."""
+    error = moved.marker_error
+    assert error is not None
+    return {
+        "rms_m": float(np.sqrt(np.nanmean(error**2))),
+        "max_m": float(np.nanmax(error)),
+        "rms_by_marker_m": {
+            name: float(np.sqrt(np.nanmean(column**2))) if np.isfinite(column).any() else None
+            for name, column in zip(moved.marker_names, error.T, strict=True)
+        },
+    }
+
+
+def _agreement(found: Sequence[Agreement]) -> dict[str, Any]:
+    """Agreement with EMG by channel, and its mean."""
+    known = [one.correlation for one in found if math.isfinite(one.correlation)]
+    channels = {
+        one.electrode.channel: {
+            "muscles": list(one.electrode.muscles),
+            "correlation": one.correlation,
+            "on_off_share": one.on_off,
+            "on_off_correlation": one.on_off_correlation,
+        }
+        for one in found
+    }
+    return {"emg": channels, "emg_mean_correlation": float(np.mean(known)) if known else None}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:

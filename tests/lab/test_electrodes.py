@@ -51,3 +51,23 @@ def test_no_channel_name_means_two_sites() -> None:
 def test_an_unknown_side_is_refused() -> None:
     with pytest.raises(BioenvError, match="'r' or 'l', got 'left'"):
         match(["SOL"], RAJAGOPAL, "left")
+
+
+@pytest.mark.parametrize(
+    ("channel", "site", "side"),
+    [
+        ("R_SOL", "soleus", "r"), ("Left Tibialis Anterior", "tibialis_anterior", "l"),
+        ("LTA", "tibialis_anterior", "l"), ("RRF", "rectus_femoris", "r"),
+        ("sol_right", "soleus", "r"),
+    ],
+)  # fmt: skip
+def test_a_side_is_read_from_letter_or_word(channel, site, side):
+    muscles = ("soleus_r", "soleus_l", "tib_ant_r", "tib_ant_l", "rect_fem_r", "rect_fem_l")
+    found, _ = match([channel], muscles)
+    assert [(one.site, one.side) for one in found] == [(site, side)]
+
+
+def test_a_name_that_begins_like_a_side_is_a_muscle_first():
+    found, other = match(["rf", "lat_gas"], ("rect_fem_l", "lat_gas_l"), "l")
+    assert [one.site for one in found] == ["rectus_femoris", "gastrocnemius_lateralis"]
+    assert other == ()

@@ -105,6 +105,46 @@ def test_motion_without_strides_is_no_reference(tmp_path):
         reference.load(bare)
 
 
+def steps_motion(seconds, **meta):
+    """Both feet tread in turn once a second; envelopes of one right and two left electrodes."""
+    time = np.arange(0, seconds, 0.01)
+    force = np.zeros((time.size, 2, 3))
+    phase = np.stack([time - 0.2, time - 0.7], axis=1) % 1.0
+    force[..., 2] = np.where(phase < 0.6, 700 * np.sin(np.pi * np.minimum(phase, 0.6) / 0.6), 0.0)
+    wave = 2 + np.sin(2 * np.pi * np.outer(time, [1, 1, 1]))
+    qpos = np.column_stack([0.1 * time, np.sin(2 * np.pi * time)])
+    return (
+        Motion(time, meta={"mass_kg": 70.0, **meta})
+        .add("ground_reaction_force", force, labels="rl", source="measured")
+        .add("qpos", qpos, labels=("pelvis_tx", "knee_angle_r"), source="measured")
+        .add("emg", wave, labels=("soleus_r", "soleus_l", "rectus_femoris_l"), source="measured")
+    )
+
+
+def test_one_stride_is_a_reference_without_spread(tmp_path):
+    one = reference.load(steps_motion(1.9).save(tmp_path / "one.nc"))
+    assert np.isnan(one.curve("knee_angle").sd).all()
+    assert "one stride" in one.people
+    many = reference.load(steps_motion(6.0).save(tmp_path / "many.nc"))
+    assert np.isfinite(many.curve("knee_angle").sd).all()
+    np.testing.assert_allclose(
+        one.curve("knee_angle").mean, many.curve("knee_angle").mean, atol=0.01
+    )
+
+
+def test_envelopes_of_the_lab_become_curves_of_their_leg(tmp_path):
+    found = reference.load(steps_motion(6.0).save(tmp_path / "walk.nc"))
+    right, left = found.curve("emg_soleus"), found.curve("emg_rectus_femoris")
+    assert right.mean.max() == pytest.approx(1.0)
+    np.testing.assert_allclose(np.roll(right.mean[:-1], 50), left.mean[:-1], atol=0.01)
+
+
+def test_a_belt_counts_in_a_references_speed(tmp_path):
+    found = reference.load(steps_motion(6.0, belt_speed=1.2).save(tmp_path / "belt.nc"))
+    assert found.figure("speed") == pytest.approx(1.3, abs=1e-3)
+    assert found.figure("stride_length") == pytest.approx(1.3, abs=1e-2)
+
+
 def test_periodic_resampling_closes_the_curve():
     percent = np.arange(0, 100, 2.0)
     curve = np.cos(2 * np.pi * percent / 100)

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 COUPLED_TOLERANCE = 0.02  # rad or m: a coupled column this far from its function contradicts it
 FARTHEST = 100.0  # m from the laboratory's origin; a coordinate beyond is in other units
+MOST_TURNED = 1000.0  # rad, 160 turns
 OUTSIDE, INSIDE = 0.1, 0.02  # rad, mean distance from a range that a coordinate leaves, or keeps
 UNITS = ("in_degrees", "mixed_units")  # findings that make every number after them wrong
 
@@ -66,10 +67,7 @@ def coordinates_of(anatomy: Anatomy, table: Table) -> tuple[Array, tuple[str, ..
     if not np.isfinite(follow).all():
         bad = [n for n, v in zip(found.names, follow.T, strict=True) if np.isnan(v).any()]
         raise BioenvError(f"'{where}' has gaps (NaN) in {', '.join(bad)}: fill them first")
-    reach = np.where(anatomy.rotational, 0.0, np.abs(follow).max(axis=0))
-    if reach.max() > FARTHEST:
-        name = found.names[int(np.argmax(reach))]
-        raise BioenvError(f"'{where}': {name} reaches {reach.max():.4g} m: is it in millimetres?")
+    _refuse_far(anatomy, follow, where)
     notes = words(one for one in found.findings if not _only_about(one, coupled))
     notes += _contradicting(anatomy, found.values, follow, found.missing)
     notes += _turned(anatomy, follow)
@@ -78,6 +76,16 @@ def coordinates_of(anatomy: Anatomy, table: Table) -> tuple[Array, tuple[str, ..
     if unused:
         notes.append(f"columns that are no coordinate of {anatomy.name}: {', '.join(unused)}")
     return follow, tuple(notes)
+
+
+def _refuse_far(anatomy: Anatomy, q: Array, where: str) -> None:
+    """Refuse values no person reaches, such as millimetres taken for meters."""
+    reach = np.abs(q).max(axis=0) / np.where(anatomy.rotational, MOST_TURNED, FARTHEST)
+    i = int(np.argmax(reach))
+    if reach[i] > 1.0:
+        unit = "rad" if anatomy.rotational[i] else "m: is it in millimetres?"
+        most = np.abs(q[:, i]).max()
+        raise BioenvError(f"'{where}': {anatomy.coordinates[i]} reaches {most:.4g} {unit}")
 
 
 def _contradicting(

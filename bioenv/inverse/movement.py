@@ -21,6 +21,8 @@ from bioenv.models.anatomy import Anatomy
 
 Array = NDArray[np.float64]
 
+FASTEST_TURN, FASTEST = 150.0, 20.0  # rad/s (a pitcher's shoulder: 130) and m/s (a sprinter: 12)
+ABSURD = 100.0  # times as fast
 FEWEST = 12  # frames the quintic spline needs
 
 
@@ -58,6 +60,7 @@ def movement(
             f"time stamps are not evenly spaced: {len(time)} rows became {len(smooth.time)} evenly "
             "spaced frames"
         )
+    notes += _jumps(anatomy, smooth.time[at], qd)
     fitted = {
         name: values[seen] if name != "marker_names" else values
         for name, values in raw.fitted.items()
@@ -191,6 +194,21 @@ def _filled(markers: Markers, settings: Settings, watch: Watch) -> tuple[Array, 
         if count:
             parts.append(f"{count} {how}")
     return filled.positions, [f"gaps of {where}: {', '.join(parts)}"]
+
+
+def _jumps(anatomy: Anatomy, time: Array, qd: Array) -> list[str]:
+    """Coordinates that move faster than anybody can. Raises BioenvError when absurdly so."""
+    share = np.abs(qd) / np.where(anatomy.rotational, FASTEST_TURN, FASTEST)
+    found = [
+        f"{anatomy.coordinates[i]} moves at {abs(qd[k, i]):.4g} "
+        f"{'rad/s' if anatomy.rotational[i] else 'm/s'} at {time[k]:.3f} s: do the values or the "
+        "time stamps jump?"
+        for i in np.flatnonzero(share.max(axis=0) > 1.0)
+        for k in [int(np.argmax(share[:, i]))]
+    ]
+    if share.max() > ABSURD:
+        raise BioenvError(found[0])
+    return [f"warning: {one}" for one in found]
 
 
 def _window(time: Array, settings: Settings) -> NDArray[np.bool_]:

@@ -61,6 +61,13 @@ def test_millimetres_are_refused(body):
         coordinates_of(body, table(values))
 
 
+def test_angles_of_a_top_are_refused(body):
+    values = table().values[:, 1:].copy()
+    values[5, 4] = 1e30
+    with pytest.raises(BioenvError, match=r"knee_angle_r reaches 1\.745e\+28 rad"):
+        coordinates_of(body, table(values))
+
+
 def test_gaps_are_refused_by_name(body):
     values = table().values[:, 1:].copy()
     values[7, 4] = np.nan

@@ -79,6 +79,17 @@ def test_a_filter_smooths_the_motion_not_the_record(body, measured):
     np.testing.assert_array_equal(found.kinematics.raw, shaky)
 
 
+def test_a_jump_is_told(body, measured):
+    q = measured.q.copy()
+    q[100:, 3] += 2 * np.pi
+    notes = analyse(body, replace(measured, q=q, plates=()), PLAIN).notes
+    assert any(note.startswith("warning: hip_flexion_r moves at") for note in notes)
+    stamps = measured.time.copy()
+    stamps[100:] -= 0.0099999
+    with pytest.raises(BioenvError, match="time stamps jump"):
+        analyse(body, replace(measured, time=stamps, plates=()), PLAIN)
+
+
 def test_uneven_stamps_become_even_frames(body, measured):
     stamps = np.round(np.arange(len(measured.time[::2])) / 60, 3)  # 60 Hz, to a millisecond
     found = analyse(body, replace(measured, time=stamps, q=measured.q[::2], plates=()), None)

@@ -6,12 +6,14 @@ import argparse
 
 
 def seed(text: str) -> int:
+    """A whole number from 0."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text!r}")
     return int(text)
 
 
 def positive(text: str) -> float:
+    """A number above 0 and below a million."""
     value = _number(text)
     if not 0.0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"a positive number, not {text!r}")
@@ -19,6 +21,7 @@ def positive(text: str) -> float:
 
 
 def from_zero(text: str) -> float:
+    """A number from 0 and below a million."""
     value = _number(text)
     if not 0.0 <= value < 1e6:
         raise argparse.ArgumentTypeError(f"a number from 0, not {text!r}")
@@ -33,6 +36,7 @@ def _number(text: str) -> float:
 
 
 def seconds(text: str) -> float:
+    """A time in s above 0 and below 100,000."""
     value = _number(text)
     if not 0.0 < value < 1e5:
         raise argparse.ArgumentTypeError(f"a positive number of seconds, not {text!r}")

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioenv.errors import BioenvError
 from bioenv.inverse.frames import Frames, body_id, mujoco_model, rows
 from bioenv.models import Model
+from bioenv.models.tendons import MOMENT_FIELDS, length_slopes
 
 Array = NDArray[np.float64]
 
@@ -181,15 +182,5 @@ def _mass_matrix_index(mj: mujoco.MjModel) -> tuple[NDArray[np.intp], NDArray[np
 
 def _moment_arms(mj: mujoco.MjModel, qpos: Array) -> Iterator[tuple[slice, Array]]:
     """Chunks of (slice, (n, nm, nv) length derivatives)."""
-    fields = ("actuator_moment", "moment_rownnz", "moment_rowadr", "moment_colind")
-    for part, batch, ids in Frames(mj, qpos, None, fields):
-        values, count, address, column = (batch.bind(name)[ids] for name in fields)
-        arm = np.zeros((len(ids), mj.nu, mj.nv))
-        frame = np.arange(len(ids))
-        for muscle in range(mj.nu):
-            # Entries of one muscle: its row may be shorter in some frames.
-            for k in range(int(count[:, muscle].max())):
-                here = frame[k < count[:, muscle]]
-                entry = address[here, muscle] + k
-                arm[here, muscle, column[here, entry]] = values[here, entry]
-        yield part, arm
+    for part, batch, ids in Frames(mj, qpos, None, MOMENT_FIELDS):
+        yield part, length_slopes(mj, {name: batch.bind(name)[ids] for name in MOMENT_FIELDS})

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError
+from bioenv.inverse.muscles.activation import ActivationDynamics
 from bioenv.lab.electrodes import Electrode
 
 Array = NDArray[np.float64]
 
-ACTIVATION_TIME = 0.015  # s
-DEACTIVATION_TIME = 0.060  # s
 ON_SHARE = 0.25  # of the range between the 5th and 95th percentile, the usual single threshold
 
 
@@ -47,14 +46,7 @@ def activated(time: Array, envelope: Array) -> Array:
     u = np.asarray(envelope, dtype=float)
     if u.ndim != 2 or len(u) != len(time):
         raise BioenvError(f"envelope must have shape ({len(time)}, electrodes), got {u.shape}")
-    up = np.exp(-np.diff(time) / ACTIVATION_TIME)
-    down = np.exp(-np.diff(time) / DEACTIVATION_TIME)
-    a = np.empty_like(u)
-    a[0] = u[0]
-    for k in range(1, len(u)):  # a recurrence: every sample needs the one before
-        target = u[k - 1]
-        a[k] = target + (a[k - 1] - target) * np.where(target > a[k - 1], up[k - 1], down[k - 1])
-    return a
+    return ActivationDynamics.of(time, u.shape[1]).activation(u)
 
 
 def agreement(

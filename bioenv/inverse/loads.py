@@ -67,7 +67,7 @@ def joint_contact_force(
         external[:, body] += force
     pull = None if muscle_force is None else rows(muscle_force, mj.nu, "muscle_force", count)
     site = _joint_sites(mj, joints)
-    below = np.array([_subtree(mj, int(mj.site_bodyid[s])) for s in site])  # (joints, nbody)
+    below = np.array([subtree(mj, int(mj.site_bodyid[s])) for s in site])  # (joints, nbody)
 
     out = np.empty((count, len(site), 3))
     fields = _KINEMATICS + (PATHS if pull is not None else ())
@@ -96,7 +96,7 @@ def _joint_sites(mj: mujoco.MjModel, joints: Sequence[str] | None) -> NDArray[np
     return np.array([sites[joint] for joint in wanted], dtype=np.intp)
 
 
-def _subtree(mj: mujoco.MjModel, root: int) -> NDArray[np.bool_]:
+def subtree(mj: mujoco.MjModel, root: int) -> NDArray[np.bool_]:
     """(nbody,) True for a body and everything below it."""
     inside = np.zeros(mj.nbody, dtype=bool)
     for body in range(mj.nbody):

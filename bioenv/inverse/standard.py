@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.inverse.analysis import Analysis, GroundContact
+from bioenv.lab.axes import OPENSIM, to_world
 from bioenv.models.anatomy import Anatomy
 from bioenv.motion import Motion
 
@@ -60,7 +61,7 @@ def to_motion(analysis: Analysis) -> Motion:
     if analysis.loads is not None:
         motion = motion.add(
             "joint_contact_force",
-            z_up(analysis.loads.force) if anatomy.y_up else analysis.loads.force,
+            to_world(analysis.loads.force, OPENSIM) if anatomy.y_up else analysis.loads.force,
             labels=[joint_label(name) for name in analysis.loads.joints],
             source="computed",
         )
@@ -82,11 +83,6 @@ def between(time: Array, values: Array, at: Array) -> Array:
     return np.where(
         share == 0, left, np.where(share == 1, other, (1 - share) * left + share * other)
     )
-
-
-def z_up(vector: Array) -> Array:
-    """(..., 3) from x forward, y up, z right to x forward, y left, z up."""
-    return np.stack([vector[..., 0], -vector[..., 2], vector[..., 1]], axis=-1)
 
 
 def joint_label(name: str) -> str:

@@ -25,12 +25,16 @@ from bioenv.models.anatomy import (
 from bioenv.models.frames import Frames
 from bioenv.models.model import Model
 from bioenv.models.skeleton import floating, skeleton
-from bioenv.models.tendons import FIELDS, body_wrenches, tendon_pieces
+from bioenv.models.tendons import (
+    FIELDS,
+    MOMENT_FIELDS,
+    body_wrenches,
+    length_slopes,
+    tendon_pieces,
+)
 from bioenv.motion_io import opensim_coordinate
 
 Array = NDArray[np.float64]
-
-_MOMENT = ("actuator_moment", "moment_rownnz", "moment_rowadr", "moment_colind")
 
 
 class NativeAnatomy:
@@ -92,9 +96,9 @@ class NativeAnatomy:
         state, mj = self.expand(q, qd), self.model.mj
         length = np.empty((len(state.qpos), mj.nu))
         arm = np.zeros((len(length), mj.nu, mj.nv))
-        for part, get in self._frames(state.qpos, ("actuator_length", *_MOMENT)):
+        for part, get in self._frames(state.qpos, ("actuator_length", *MOMENT_FIELDS)):
             length[part] = get["actuator_length"]
-            _fill_moment_arms(arm[part], get)
+            arm[part] = length_slopes(mj, get)
         arm *= -self.sign
         velocity = -np.einsum("tmi,ti->tm", arm, state.qvel * self.sign)
         return MuscleGeometry(length, arm, velocity)
@@ -186,14 +190,3 @@ def _joints(mj: mujoco.MjModel) -> tuple[ReportedJoint, ...]:
             name, center = named[body][0], mj.site_pos[named[body][1]].copy()
         joints.append(ReportedJoint(name, parent, body, center))
     return tuple(joints)
-
-
-def _fill_moment_arms(arm: Array, get: dict[str, Array]) -> None:
-    """d length / d qpos, (n, nu, nv), from MuJoCo's rows, which may differ between frames."""
-    values, count, address, column = (get[name] for name in _MOMENT)
-    frame = np.arange(len(arm))
-    for m in range(arm.shape[1]):
-        for k in range(int(count[:, m].max())):
-            here = frame[k < count[:, m]]
-            entry = address[here, m].astype(np.intp) + k
-            arm[here, m, column[here, entry].astype(np.intp)] = values[here, entry]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import mujoco
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from bioenv.errors import BioenvError
 
 Array = NDArray[np.float64]
+
+MOMENT_FIELDS = ("actuator_moment", "moment_rownnz", "moment_rowadr", "moment_colind")
+"""MjData fields that `length_slopes` reads."""
 
 FIELDS = ("wrap_xpos", "wrap_obj", "ten_wrapadr", "ten_wrapnum")
 """MjData fields that `tendon_pieces` reads."""
@@ -83,3 +87,18 @@ def _point_bodies(mj: mujoco.MjModel, owner: NDArray[np.intp]) -> NDArray[np.int
     sites = mj.wrap_objid[mj.wrap_type == mujoco.mjtWrap.mjWRAP_SITE]
     order = np.clip(np.cumsum(owner == -1, axis=1) - 1, 0, len(sites) - 1)
     return np.where(owner == -1, mj.site_bodyid[sites][order], mj.geom_bodyid[np.maximum(owner, 0)])
+
+
+def length_slopes(mj: mujoco.MjModel, get: Mapping[str, Array]) -> Array:
+    """(n, nu, nv) d length / d qpos of every muscle, m or m/rad, from MuJoCo's sparse rows.
+
+    get: `MOMENT_FIELDS` of n frames. A row may be shorter in some frames than in others.
+    """
+    values, count, address, column = (get[name] for name in MOMENT_FIELDS)
+    slope, frame = np.zeros((len(values), mj.nu, mj.nv)), np.arange(len(values))
+    for muscle in range(mj.nu):
+        for k in range(int(count[:, muscle].max())):
+            here = frame[k < count[:, muscle]]
+            entry = address[here, muscle].astype(np.intp) + k
+            slope[here, muscle, column[here, entry].astype(np.intp)] = values[here, entry]
+    return slope

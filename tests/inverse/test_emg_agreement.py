@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bioenv.errors import BioenvError
-from bioenv.inverse.emg_agreement import ACTIVATION_TIME, DEACTIVATION_TIME, activated, agreement
+from bioenv.inverse.emg_agreement import activated, agreement
+from bioenv.inverse.muscles.activation import ACTIVATION_TIME, DEACTIVATION_TIME
 from bioenv.lab.electrodes import match
 
 TIME = np.arange(0.0, 2.0, 0.001)

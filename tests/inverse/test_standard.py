@@ -11,7 +11,8 @@ from two_legs_model import write_model
 
 from bioenv import models
 from bioenv.inverse.analysis import Analysis, GroundContact, Kinematics, Loads, Settings
-from bioenv.inverse.standard import between, joint_label, own_joints, to_motion, z_up
+from bioenv.inverse.standard import between, joint_label, own_joints, to_motion
+from bioenv.lab.axes import OPENSIM, to_world
 from bioenv.lab.electrodes import Electrode
 from bioenv.models import osim
 from bioenv.models.native_anatomy import NativeAnatomy
@@ -36,7 +37,7 @@ def contact(body, force, point, moment=(0, 0, 0), count=20):
 
 
 def test_axes_turn_from_y_up_to_z_up():
-    np.testing.assert_array_equal(z_up(np.eye(3)), [[1, 0, 0], [0, 0, 1], [0, -1, 0]])
+    np.testing.assert_array_equal(to_world(np.eye(3), OPENSIM), [[1, 0, 0], [0, 0, 1], [0, -1, 0]])
 
 
 def test_one_name_for_one_joint():

@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from bioenv.models.frames import Frames
 from bioenv.models.model import Model
-from bioenv.models.tendons import FIELDS, tendon_pieces
+from bioenv.models.tendons import FIELDS, MOMENT_FIELDS, length_slopes, tendon_pieces
 
 Array = NDArray[np.float64]
 
 _BEYOND_HINGE, _BEYOND_SLIDE = 0.25, 0.05  # rad and m past the ranges: soft limits give way
 _JUMP = 1e-3  # m: a longer step of a length than its slope explains
 _SWEEP, _SWEEPS = 121, 3
-_LENGTHS = (
-    "actuator_length", "actuator_moment", "moment_rownnz", "moment_rowadr", "moment_colind",
-)  # fmt: skip
+_LENGTHS = ("actuator_length", *MOMENT_FIELDS)
 _SPAN = math.pi / 2  # either side of home, for a coordinate without a range
 
 
@@ -100,7 +98,7 @@ def _lengths(model: Model, q: Array) -> tuple[Array, Array]:
     parts = []
     for _, batch, ids in Frames(model.mj, q, None, _LENGTHS):
         get = {name: batch.bind(name)[ids].copy() for name in _LENGTHS}
-        parts.append((get["actuator_length"], _dense_arms(model.mj, get)))
+        parts.append((get["actuator_length"], length_slopes(model.mj, get)))
     lengths, arms = zip(*parts, strict=True)
     return np.concatenate(lengths), np.concatenate(arms)
 
@@ -115,24 +113,10 @@ def sample(model: Model, q: Array) -> Samples:
     for _, batch, ids in Frames(mj, q, None, fields):
         get = {name: batch.bind(name)[ids].copy() for name in fields}
         lengths.append(get["actuator_length"])
-        arms.append(_dense_arms(mj, get))
+        arms.append(length_slopes(mj, get))
         axes = get["site_xmat"].reshape(len(ids), -1, 3, 3)[:, sites]
         pulls.append(_unit_pulls(mj, get, below, axes))
     return Samples(np.concatenate(lengths), np.concatenate(arms), np.concatenate(pulls))
-
-
-def _dense_arms(mj: mujoco.MjModel, get: dict[str, Array]) -> Array:
-    frames = np.arange(len(get["actuator_moment"]))
-    arm = np.zeros((len(frames), mj.nu, mj.nv))
-    count, start = get["moment_rownnz"], get["moment_rowadr"]
-    for muscle in range(mj.nu):
-        for k in range(int(count[:, muscle].max())):
-            here = frames[k < count[:, muscle]]
-            entry = start[here, muscle] + k
-            arm[here, muscle, get["moment_colind"][here, entry]] = get["actuator_moment"][
-                here, entry
-            ]
-    return arm
 
 
 def _unit_pulls(

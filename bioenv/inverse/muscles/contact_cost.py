@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioenv.errors import BioenvError
 from bioenv.inverse.dynamics import Contact
+from bioenv.inverse.loads import subtree
 from bioenv.inverse.muscles.problem import Sharing, SharingProblem
 from bioenv.inverse.muscles.static import static_optimization
 from bioenv.inverse.reaction import joint_reaction
@@ -92,7 +93,7 @@ def contact_load(
             raise BioenvError(f"no joint of {anatomy.name} is called a knee; name some of {names}")
     free = joint_reaction(anatomy, position, qd, qdd, None, external, joints, frame="ground")
     child = {joint.name: joint.child for joint in anatomy.joints}
-    below = np.array([_subtree(anatomy, child[name]) for name in free.joints])
+    below = np.array([subtree(anatomy.mj, child[name]) for name in free.joints])
     pull = np.zeros((len(position), len(anatomy.muscles), len(below), 3))
     crosses = _crossing(anatomy, position, below)
     for group in _apart(crosses):
@@ -178,15 +179,6 @@ def load_sharing(
 
 def _plain(weight: Array) -> str:
     return ", ".join(f"{one:g}" for one in np.atleast_1d(weight).ravel())
-
-
-def _subtree(anatomy: Anatomy, root: int) -> NDArray[np.bool_]:
-    """(nbody,) a body and everything beyond it."""
-    parents = anatomy.mj.body_parentid
-    inside = np.arange(len(parents)) == root
-    for body in range(root + 1, len(parents)):
-        inside[body] |= inside[parents[body]]
-    return inside
 
 
 def _on(anatomy: Anatomy, q: Array, tension: Array, below: NDArray[np.bool_]) -> Array:

@@ -43,9 +43,7 @@ def sentences(report: WellPosedness) -> list[str]:
             "follow the torque in every direction"
         )
     if report.stride > 1:
-        lines.append(
-            f"  uniqueness and stability judged in one frame out of {report.stride}"
-        )
+        lines.append(f"  uniqueness and stability judged in one frame out of {report.stride}")
     return lines
 
 

@@ -15,7 +15,6 @@ from scipy.interpolate import CubicSpline
 from bioenv.envs.columns import foot_geoms
 from bioenv.envs.random import Draws
 from bioenv.envs.state import State
-from bioenv.lab.gait_reference import ReferenceGait
 from bioenv.models import Model
 
 Array = NDArray[np.float64]
@@ -81,10 +80,10 @@ def step_motion(model: Model, n: int = 200) -> tuple[Array, Array]:
         qpos[:, model.coordinate_index(f"{name}_r")] = curve(phase)
         qpos[:, model.coordinate_index(f"{name}_l")] = curve((phase + 0.5) % 1.0)
     qpos = on_the_ground(model, qpos)
-    return qpos, _change_per_cycle(qpos)
+    return qpos, change_per_cycle(qpos)
 
 
-def _change_per_cycle(qpos: Array) -> Array:
+def change_per_cycle(qpos: Array) -> Array:
     """Derivative of a closed table of poses (n, nq) with respect to phase, central differences."""
     return (np.roll(qpos, -1, axis=0) - np.roll(qpos, 1, axis=0)) * (len(qpos) / 2)
 
@@ -113,50 +112,6 @@ def joints_only(model: Model) -> Array:
     mask = np.ones(model.mj.nq)
     mask[[model.coordinate_index(n) for n in ("pelvis_tx", "pelvis_tz")]] = 0.0
     return mask
-
-
-@dataclass(frozen=True, eq=False)
-class Periodic:
-    """A closed curve as a table: ``values`` (n, k) at phases 0, 1/n, …
-
-    Interpolated row by row, so that a row's result does not depend on the size of the batch.
-    """
-
-    values: Array
-
-    def at(self, phase: Array) -> Array:
-        """(B, k) at ``phase`` (B,) in 0..1, linear between rows."""
-        n = len(self.values)
-        x = phase * n
-        i = np.floor(x).astype(int)
-        w = (x - i)[:, None]
-        return (1 - w) * self.values[i % n] + w * self.values[(i + 1) % n]
-
-
-@dataclass(frozen=True, eq=False)
-class ReferenceMotion:
-    """A reference gait on a model, feet on the ground; phase 0 is right heel strike.
-
-    qpos (nq): rad, m; qvel (nv); vertical_force (2): body weights on the feet r, l.
-    """
-
-    qpos: Periodic
-    qvel: Periodic
-    vertical_force: Periodic
-
-
-@lru_cache(maxsize=64)
-def reference_motion(model: Model, name: str, cycle_s: float, n: int = 200) -> ReferenceMotion:
-    """Put reference gait ``name`` on ``model``, one stride lasting ``cycle_s`` s."""
-    gait = ReferenceGait.load(name)
-    phase = np.arange(n) / n
-    qpos = np.tile(model.home, (n, 1))
-    qpos[:, [model.coordinate_index(c) for c in gait.coordinates]] = gait.qpos(phase)
-    qpos[:, model.coordinate_index("pelvis_tx")] = 0.0
-    qpos = on_the_ground(model, qpos)
-    qvel = _change_per_cycle(qpos) / cycle_s
-    qvel[:, model.coordinate_index("pelvis_tx")] = gait.speed
-    return ReferenceMotion(Periodic(qpos), Periodic(qvel), Periodic(gait.vertical_grf(phase)))
 
 
 @dataclass(frozen=True)

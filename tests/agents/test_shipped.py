@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from bioenv.agents.following import following
 from bioenv.agents.policy import Policy
 from bioenv.agents.policy_file import shipped
 from bioenv.agents.rollout import rollout
@@ -15,7 +16,7 @@ from bioenv.envs.registration import CATALOG
 from bioenv.envs.vector import BioVectorEnv
 from bioenv.evaluate import evaluate
 
-WALKERS = ("WalkImitate-v0", "Walk-v0", "WalkPerturbed-v0")
+WALKERS = ("WalkImitate-v0", "WalkOptimal-v0", "Walk-v0", "WalkPerturbed-v0")
 EPISODES = 100
 
 
@@ -68,6 +69,16 @@ def test_walk_imitate_keeps_its_figures(imitated):
     card = Policy.load("WalkImitate-v0").card["evaluation"]
     for name, value in card.items():
         assert imitated.score(name).value == pytest.approx(value, rel=0.05, abs=0.02), name
+
+
+def test_walk_optimal_stays_on_the_optimized_gait():
+    """At the clock's phase, at every physics step of 100 fresh episodes of 20 s."""
+    policy = Policy.load("WalkOptimal-v0")
+    card, found = policy.card["following"], following(policy, seed=777)
+    assert found.survival >= 0.95
+    assert found.rmse_deg <= 5.0
+    assert found.rmse_deg == pytest.approx(card["rmse_deg"], rel=0.1)
+    assert set(found.joint_rmse_deg) == set(card["joint_rmse_deg"])
 
 
 def test_whole_body_balance_of_the_walk(imitated):

@@ -1,9 +1,10 @@
 """Blocks: one small function applied at many places of a large sparse problem.
 
-A block reads a few of the unknowns (a node, or two neighbours), and gives constraints and a share
-of the objective. Its derivatives are taken once, for one place; the problem's Jacobian and Hessian
-are their values, summed into place by a constant sparse matrix. That keeps building and evaluating
-cheap: the cost of both grows with the block, not with the mesh.
+A block reads a few numbers (those of a node, or of two neighbours), each a fixed weighted sum of a
+few unknowns, and gives constraints and a share of the objective. Its derivatives are taken once,
+for one place and by what it reads; the problem's Jacobian and Hessian are their values, summed into
+place by a constant sparse matrix. That keeps building and evaluating cheap: the cost of both grows
+with the block, not with the mesh or with what stands behind the numbers that it reads.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 import casadi as ca
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Index = NDArray[np.intp]
 Array = NDArray[np.float64]
+Part = tuple[Index, Index, Array]  # rows, columns and weights of values in a matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,8 @@ class Block:
         w (nw,), d (nd,), p (np,): SX symbols.
         g (ng,): constraints, SX. cost: SX scalar, the share of the objective.
         labels: what each constraint is, for messages; lower, upper (ng,): its bounds.
-        index (n, nw): for each of the n places, which unknowns it reads.
+        index (n, nw, k): for each of the n places, which unknowns each number sums up,
+        weight (nw, k): and with which weights; 0 for none.
         data (n, nd): for each place, its local data.
         time (n,): share 0..1 of the horizon where the place lies, for messages.
     """
@@ -43,6 +47,7 @@ class Block:
     lower: Array
     upper: Array
     index: Index
+    weight: Array
     data: Array
     time: Array
 
@@ -76,8 +81,11 @@ class _Placed:
 
     def arguments(self, x: ca.MX, p: ca.MX) -> list[ca.MX]:
         """Unknowns, data and parameters of every place, one column each."""
-        order = self.block.index.ravel().tolist()
-        w = ca.reshape(x[order], self.block.w.numel(), self.n)
+        count, nw, k = self.block.index.shape
+        weight = np.tile(self.block.weight.ravel(), count)
+        target = np.repeat(np.arange(count * nw), k)
+        read = _sums(target, self.block.index.ravel(), (count * nw, x.numel()), weight)
+        w = ca.reshape(ca.mtimes(read, x), nw, count)
         return [w, ca.MX(ca.DM(self.block.data.T)), ca.repmat(p, 1, self.n)]
 
 
@@ -137,21 +145,21 @@ def assemble(size: int, parameters: int, blocks: Sequence[Block], threads: int =
 
 
 def _gradient(x: ca.MX, p: ca.MX, placed: list[_Placed], arguments: list) -> ca.Function:
-    costs, slopes, column = ca.MX(0), [], []
+    costs, gradient = ca.MX(0), ca.MX(x.numel(), 1)
     for one, inputs in zip(placed, arguments, strict=True):
         cost, slope = one.gradient(*inputs)
         costs += ca.sum2(cost)
-        slopes.append(ca.vec(slope))
-        column.append(one.block.index.ravel())
-    total = np.concatenate(column)
-    gather = _sums(total, total.size, x.numel())
-    gradient = ca.mtimes(gather, ca.vertcat(*slopes))
+        count, nw, k = one.block.index.shape
+        source = np.repeat(np.arange(count * nw), k)
+        weight = np.tile(one.block.weight.ravel(), count)
+        gather = _sums(one.block.index.ravel(), source, (x.numel(), count * nw), weight)
+        gradient += ca.mtimes(gather, ca.vec(slope))
     names = ["f", "grad_f_x"]
     return ca.Function("nlp_grad_f", [x, p], [costs, gradient], ["x", "p"], names)
 
 
 def _jacobian(x: ca.MX, p: ca.MX, placed: list[_Placed], arguments: list, rows: int) -> ca.Function:
-    values, slopes, row, column = [], [], [], []
+    values, slopes, parts = [], [], []
     for one, inputs in zip(placed, arguments, strict=True):
         if not one.ng:
             continue
@@ -159,41 +167,72 @@ def _jacobian(x: ca.MX, p: ca.MX, placed: list[_Placed], arguments: list, rows: 
         values.append(ca.vec(g))
         slopes.append(ca.vec(slope))
         local_row, local_column = one.jacobian_entries
-        row.append(one.rows[:, local_row].ravel())
-        column.append(one.block.index[:, local_column].ravel())
-    matrix = _scatter(ca.vertcat(*slopes), np.concatenate(row), np.concatenate(column),
-                      (rows, x.numel()))  # fmt: skip
+        column = one.block.index[:, local_column]
+        row = np.broadcast_to(one.rows[:, local_row][..., None], column.shape)
+        parts.append((row, column, np.broadcast_to(one.block.weight[local_column], column.shape)))
+    matrix = _scatter(slopes, parts, (rows, x.numel()))
     outputs = [ca.vertcat(*values), matrix]
     return ca.Function("nlp_jac_g", [x, p], outputs, ["x", "p"], ["g", "jac_g_x"])
 
 
 def _hessian(x: ca.MX, p: ca.MX, placed: list[_Placed], arguments: list, rows: int) -> ca.Function:
     lam_f, lam_g = ca.MX.sym("lam_f"), ca.MX.sym("lam_g", rows)
-    values, row, column = [], [], []
+    values, parts = [], []
     for one, inputs in zip(placed, arguments, strict=True):
         multiplier = ca.MX(0, one.n)
         if one.ng:
             multiplier = ca.reshape(lam_g[one.rows.ravel().tolist()], one.ng, one.n)
         curvature = one.curvature(*inputs, ca.repmat(lam_f, 1, one.n), multiplier)
         values.append(ca.vec(curvature))
-        a, b = (one.block.index[:, entries] for entries in one.hessian_entries)
-        row.append(np.minimum(a, b).ravel())
-        column.append(np.maximum(a, b).ravel())
-    matrix = _scatter(ca.vertcat(*values), np.concatenate(row), np.concatenate(column),
-                      (x.numel(), x.numel()))  # fmt: skip
+        parts.append(_curved(one))
+    matrix = _scatter(values, parts, (x.numel(), x.numel()))
     inputs_, names = [x, p, lam_f, lam_g], ["x", "p", "lam_f", "lam_g"]
     return ca.Function("nlp_hess_l", inputs_, [matrix], names, ["triu_hess_gamma_x_x"])
 
 
-def _scatter(values: ca.MX, row: Index, column: Index, shape: tuple[int, int]) -> ca.MX:
-    """The sparse matrix with ``values`` at (row, column), repeated entries summed."""
+def _curved(one: _Placed) -> Part:
+    """Where each local second derivative goes: to every pair of unknowns behind its two numbers.
+
+    The local Hessian is given by its upper triangle; an entry off its diagonal stands for two. Of
+    the sum only the upper triangle is kept.
+    """
+    first, second = one.hessian_entries
+    index, weight = one.block.index, one.block.weight
+    a, b = index[:, first, :, None], index[:, second, None, :]
+    factor = weight[first][:, :, None] * weight[second][:, None, :]
+    a, b, factor = np.broadcast_arrays(a, b, factor[None])
+    mirrored = factor * (first != second)[None, :, None, None]
+    row, column = np.stack([a, b], axis=-1), np.stack([b, a], axis=-1)
+    factor = np.stack([factor, mirrored], axis=-1) * (row <= column)
+    flat = (one.n, first.size, -1)
+    return row.reshape(flat), column.reshape(flat), factor.reshape(flat)
+
+
+def _scatter(values: list[ca.MX], parts: list[Part], shape: tuple[int, int]) -> ca.MX:
+    """The sparse matrix to which every value is added at its places, with their weights.
+
+    parts: for each vector of values, (places, entries, k) row, column and weight.
+    """
+    row, column, weight, source, first = [], [], [], [], 0
+    for part in parts:
+        places, entries, _ = part[0].shape
+        which = first + np.arange(places * entries).reshape(places, entries, 1)
+        used = part[2] != 0.0
+        for found, array in zip((row, column, weight), part, strict=True):
+            found.append(array[used])
+        source.append(np.broadcast_to(which, used.shape)[used])
+        first += places * entries
     # CasADi stores columns one after another: entries are ranked by column, then row.
-    key, place = np.unique(column * shape[0] + row, return_inverse=True)
+    flat = np.concatenate(column) * shape[0] + np.concatenate(row)
+    key, place = np.unique(flat, return_inverse=True)
     sparsity = ca.Sparsity.triplet(*shape, (key % shape[0]).tolist(), (key // shape[0]).tolist())
-    return ca.MX(sparsity, ca.mtimes(_sums(place, place.size, key.size), values))
+    gather = _sums(place, np.concatenate(source), (key.size, first), np.concatenate(weight))
+    return ca.MX(sparsity, ca.mtimes(gather, ca.vertcat(*values)))
 
 
-def _sums(target: Index, entries: int, size: int) -> ca.DM:
-    """The constant matrix that adds entry i to element ``target[i]``."""
-    sparsity = ca.Sparsity.triplet(size, entries, target.tolist(), list(range(entries)))
-    return ca.DM(sparsity, 1.0)
+def _sums(target: Index, source: Index, shape: tuple[int, int], weight: Array) -> ca.DM:
+    """The constant matrix that adds ``weight`` times element ``source`` to element ``target``."""
+    used = weight != 0.0
+    matrix = sparse.coo_array((weight[used], (target[used], source[used])), shape).tocsc()
+    columns, rows = matrix.indptr.tolist(), matrix.indices.tolist()
+    return ca.DM(ca.Sparsity(*shape, columns, rows), matrix.data)

@@ -26,11 +26,15 @@ ACCELERATION = 0.1
 
 @dataclass(frozen=True)
 class Contact:
-    """One contact point's law at a state: force (3,) N on the body and point (3,) m, world."""
+    """One contact point's law at a state, in world axes.
+
+    force (3,) N on the body, point (3,) m and velocity (3,) m/s of the body there.
+    """
 
     body: int
     force: ca.SX
     point: ca.SX
+    velocity: ca.SX
 
 
 def contacts(
@@ -60,7 +64,7 @@ def contacts(
         )
         law = _elliptic if kin.mj.opt.cone == mujoco.mjtCone.mjCONE_ELLIPTIC else _pyramidal
         force = law(kin.mj, spec, distance - spec.margin, rate, push, smoothing) / softness
-        out.append(Contact(spec.body, frame.T @ force, point))
+        out.append(Contact(spec.body, frame.T @ force, point, frame.T @ rate))
     return out
 
 

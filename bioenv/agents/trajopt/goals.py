@@ -6,7 +6,7 @@ Every goal is the mean over the movement's time of the quantity of the same name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import casadi as ca
 import numpy as np
 
+from bioenv.agents.trajopt.tracks import Track
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model
 
@@ -84,6 +85,11 @@ def _ground_impact(s: Point) -> ca.SX:
     return ca.sumsqr(ca.fmax(load - IMPACT_THRESHOLD, 0.0))
 
 
+def _contact_loss(s: Point) -> ca.SX:
+    """Power that the ground takes up by damping and friction, W per kg of body."""
+    return s.symbolic.contact_loss(s.q, s.v, s.a, s.p) / s.model.mass
+
+
 def _acceleration(s: Point) -> ca.SX:
     """Mean squared acceleration of the hinges in (10 rad/s^2)^2: keeps rates smooth."""
     return ca.sumsqr(s.a / 10.0) / s.a.numel()
@@ -99,6 +105,12 @@ def _smoothness(s: Point, t: Point, h: ca.SX) -> ca.SX:
     return ca.sumsqr(step) / step.numel()
 
 
+def _loading_rate(s: Point, t: Point, h: ca.SX) -> ca.SX:
+    """Squared rate of the ground reaction force in (20 body weights/s)^2, summed over feet."""
+    change = (t.ground_reaction_force - s.ground_reaction_force) / s.model.body_weight
+    return ca.sumsqr(change / (h * 20.0))
+
+
 def _jerk(s: Point, t: Point, h: ca.SX) -> ca.SX:
     """Mean squared jerk of the hand in (100 m/s^3)^2 (Flash & Hogan 1985)."""
     change = hand_acceleration(t) - hand_acceleration(s)
@@ -107,10 +119,24 @@ def _jerk(s: Point, t: Point, h: ca.SX) -> ca.SX:
 
 def hand_acceleration(s: Point) -> ca.SX:
     """(3,) m/s^2 of the site "hand"."""
-    hand = site(s, "hand")
-    jacobian = ca.jacobian(hand, s.q)
-    velocity = ca.mtimes(jacobian, s.v)
-    return ca.mtimes(ca.jacobian(velocity, s.q), s.v) + ca.mtimes(jacobian, s.a)
+    q, v, a = (ca.SX.sym(name, s.q.numel()) for name in "qva")
+    hand = site(Point(s.symbolic, q, v, a, s.act, s.rate, s.p), "hand")
+    jacobian = ca.jacobian(hand, q)
+    velocity = ca.mtimes(jacobian, v)
+    found = ca.mtimes(ca.jacobian(velocity, q), v) + ca.mtimes(jacobian, a)
+    return ca.Function("hand", [q, v, a], [found])(s.q, s.v, s.a)
+
+
+def tracking(s: Point, tracks: Sequence[Track], wanted: ca.SX, sd: ca.SX) -> ca.SX:
+    """Mean squared distance from what is tracked, in standard deviations; wanted, sd (tracks,)."""
+    found = []
+    for track in tracks:
+        force = track.force(s.model)
+        if force is None:
+            found.append(s.q[s.model.coordinate_index(track.name)])
+        else:
+            found.append(s.ground_reaction_force[force] / s.model.body_weight)
+    return ca.sumsqr((ca.vertcat(*found) - wanted) / sd) / len(tracks)
 
 
 def site(s: Point, name: str) -> ca.SX:
@@ -125,6 +151,7 @@ AT_POINT: Mapping[str, Callable[[Point], ca.SX]] = {
     "metabolic": _metabolic,
     "joint_load": _joint_load,
     "ground_impact": _ground_impact,
+    "contact_loss": _contact_loss,
     "acceleration": _acceleration,
     "activation_rate": _activation_rate,
 }
@@ -133,8 +160,13 @@ AT_POINT: Mapping[str, Callable[[Point], ca.SX]] = {
 BETWEEN: Mapping[str, Callable[[Point, Point, ca.SX], ca.SX]] = {
     "smoothness": _smoothness,
     "jerk": _jerk,
+    "loading_rate": _loading_rate,
 }
 """Functions of two neighbouring instants, h seconds apart."""
+
+
+TRACKING = "tracking"
+"""The goal that needs curves to follow."""
 
 
 def checked(goals: Mapping[str, float]) -> dict[str, float]:
@@ -142,7 +174,7 @@ def checked(goals: Mapping[str, float]) -> dict[str, float]:
 
     Raises BioenvError for an unknown name, a weight that is negative or not finite, or none.
     """
-    known = {**AT_POINT, **BETWEEN}
+    known = (*AT_POINT, *BETWEEN, TRACKING)
     for name, weight in goals.items():
         if name not in known:
             raise unknown("goal", name, known)

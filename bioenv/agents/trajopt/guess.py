@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicHermiteSpline
 
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.envs.gait import step_motion
@@ -40,16 +41,14 @@ class Trajectory:
         return np.linspace(0.0, self.duration, self.mesh + 1)
 
     def resampled(self, mesh: int) -> Trajectory:
-        """The same movement at other nodes, linear in between."""
+        """The same movement at other nodes: cubics of q and act, with v and rate as slopes."""
         if mesh == self.mesh:
             return self
-        old, new = np.linspace(0, 1, self.mesh + 1), np.linspace(0, 1, mesh + 1)
-        columns = {
-            f.name: _interpolate(new, old, getattr(self, f.name))
-            for f in fields(self)
-            if f.name != "duration"
-        }
-        return Trajectory(**columns, duration=self.duration)
+        old, new = self.time, np.linspace(0.0, self.duration, mesh + 1)
+        q = CubicHermiteSpline(old, self.q, self.v)
+        act = CubicHermiteSpline(old, self.act, self.rate)
+        a = _interpolate(new, old, self.a)
+        return Trajectory(q(new), q(new, 1), a, act(new), act(new, 1), self.duration)
 
 
 def static(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:

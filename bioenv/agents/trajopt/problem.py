@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 
 from bioenv.agents.trajopt import goals as goals_
+from bioenv.agents.trajopt.tracks import Track
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model
 
@@ -40,6 +41,7 @@ class Problem:
         bounds: coordinate -> lowest and highest value, m or rad.
         activation: lowest and highest activation.
         parameters: of the symbolic model, by name ("strength.soleus_r", "gravity").
+        tracks: curves that the goal "tracking" follows.
 
     Raises BioenvError for unknown names, bounds that cross and values that are not finite.
     """
@@ -58,6 +60,7 @@ class Problem:
     bounds: Mapping[str, Range] = field(default_factory=dict)
     activation: Range = (0.01, 1.0)
     parameters: Mapping[str, float] = field(default_factory=lambda: _NONE)
+    tracks: tuple[Track, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "goals", goals_.checked(self.goals))
@@ -68,6 +71,10 @@ class Problem:
                 raise unknown("end of the movement", end, ("start", "end"))
         for name in (*self.start, *self.finish, *self.bounds, *filter(None, [self.travel])):
             self.model.coordinate_index(name)
+        for track in self.tracks:
+            track.force(self.model)
+        if (goals_.TRACKING in self.goals) != bool(self.tracks):
+            raise BioenvError('the goal "tracking" and curves to track need each other')
         if self.speed is not None and self.travel is None:
             raise BioenvError("a speed needs `travel`: the coordinate that advances")
         if self.duration[0] <= 0:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bioenv.agents.atomic import write_bytes
 from bioenv.agents.trajopt.consistency import consistency
-from bioenv.agents.trajopt.goals import AT_POINT, BETWEEN
+from bioenv.agents.trajopt.goals import AT_POINT, BETWEEN, Point, tracking
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.movement import motion_of
 from bioenv.agents.trajopt.transcription import Transcription
@@ -155,30 +155,32 @@ def kkt(made: Transcription, x: Array, p: Array, lam_g: Array, lam_x: Array) -> 
         (np.asarray(g).ravel(), program.lower, program.upper, lam_g),
     ):
         distance = np.where(multiplier > 0, high - value, value - low)
-        inside = high > low
-        gaps.append(float(np.abs(multiplier * distance)[inside].max(initial=0.0)))
+        inside = (high > low) & np.isfinite(distance)
+        gaps.append(float(np.abs(multiplier[inside] * distance[inside]).max(initial=0.0)))
     return float(np.abs(residual[free]).max()), max(gaps)
 
 
 def terms(made: Transcription, x: Array, p: Array) -> dict[str, float]:
     """Weighted share of every goal in the objective."""
-    t, goals = made.unpack(x), made.problem.goals
-    rows = np.concatenate([t.q, t.v, t.act, t.a, t.rate, 0.0 * t.q], axis=1)
-    rows /= made.node_scale
-    w, z, h = (
-        ca.SX.sym(name, n) for name, n in (("w", rows.shape[1]), ("z", rows.shape[1]), ("h", 1))
-    )
-    share = np.full(made.mesh + 1, 1.0 / made.mesh)
-    share[[0, -1]] /= 2.0
+    t, problem = made.unpack(x), made.problem
+    nq, nm, n = made.nq, made.nm, len(problem.tracks)
+    columns = np.concatenate([t.q, t.v, t.a, t.act, t.rate], axis=1).T
+    w, z = (ca.SX.sym(name, 3 * nq + 2 * nm) for name in "wz")
+    h, wanted, sd = ca.SX.sym("h"), ca.SX.sym("wanted", n), ca.SX.sym("sd", n)
+    cuts = np.cumsum([0, nq, nq, nq, nm, nm]).tolist()
+    s, after = (Point(made.symbolic, *ca.vertsplit(u, cuts), made.p) for u in (w, z))
+    share = np.linspace(0.0, 1.0, made.mesh + 1)
+    weight = np.full(made.mesh + 1, 1.0 / made.mesh)
+    weight[[0, -1]] /= 2.0
     found = {}
-    for name, weight in goals.items():
-        if name in AT_POINT:
-            f = ca.Function("term", [w, made.p], [AT_POINT[name](made.point(w))])
-            values = np.asarray(f(rows.T, p)).ravel() @ share
-        else:
-            term = BETWEEN[name](made.point(w), made.point(z), h)
-            f = ca.Function("term", [w, z, h, made.p], [term])
-            step = t.duration / made.mesh
-            values = np.asarray(f(rows[:-1].T, rows[1:].T, step, p)).mean()
-        found[name] = weight * float(values)
+    for name, k in problem.goals.items():
+        if name in BETWEEN:
+            f = ca.Function("term", [w, z, h, made.p], [BETWEEN[name](s, after, h)])
+            values = f(columns[:, :-1], columns[:, 1:], t.duration / made.mesh, p)
+            found[name] = k * float(np.asarray(values).mean())
+            continue
+        term = AT_POINT[name](s) if name in AT_POINT else tracking(s, problem.tracks, wanted, sd)
+        f = ca.Function("term", [w, wanted, sd, made.p], [term])
+        curves = [np.array([c.at(share)[i] for c in problem.tracks]).reshape(n, len(share)) for i in (0, 1)]
+        found[name] = k * float(np.asarray(f(columns, *curves, p)).ravel() @ weight)
     return found

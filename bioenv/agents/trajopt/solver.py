@@ -165,6 +165,8 @@ def _ipopt(
         "bound_frac": 1e-4,
         "nlp_scaling_method": "none",
         "linear_solver": "mumps",
+        "mumps_pivot_order": 5,  # METIS: half the time of the default on a gait
+        "mumps_permuting_scaling": 0,
     }
     if multipliers is not None:
         options |= {"warm_start_init_point": "yes", "warm_start_bound_push": 1e-6,

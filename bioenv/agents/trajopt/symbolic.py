@@ -71,7 +71,7 @@ class SymbolicModel:
         contact_force(q, v, a, p), contact_point(q) -> (n_contact, 3) N and m.
         muscle(q, v, act, p) -> force N, fiber length in L0, fiber velocity in vmax; (nm,) each.
         muscle_torque(q, v, act, p), limit_torque(q, v, a, p), passive_torque(q, v) -> (nq,).
-        grf(q, v, a, p) -> (feet, 3) N.
+        grf(q, v, a, p) -> (feet, 3) N; contact_loss(q, v, a, p) -> W that the ground takes up.
         positions(q) -> (len(position_names), 3) m; com(q), com_velocity(q, v) -> (3,).
         joint_contact(q, v, a, act, p) -> (joints, 3) N on the child in its frame.
         metabolic(q, v, act, exc, p) -> (nm,) W, Bhargava 2004.
@@ -101,6 +101,7 @@ class SymbolicModel:
     limit_torque: ca.Function
     passive_torque: ca.Function
     grf: ca.Function
+    contact_loss: ca.Function
     positions: ca.Function
     com: ca.Function
     com_velocity: ca.Function
@@ -230,6 +231,7 @@ class _Expressions:
             "limit_torque": ([q, v, a, p], [self.limit]),
             "passive_torque": ([q, v], [self.passive]),
             "grf": ([q, v, a, p], [_rows(self._foot_forces())]),
+            "contact_loss": ([q, v, a, p], [self._contact_loss()]),
             "positions": ([q], [_rows(self._positions())]),
             "com": ([q], [center]),
             "com_velocity": ([q, v], [ca.jtimes(center, q, v)]),
@@ -249,6 +251,9 @@ class _Expressions:
             if foot >= 0:
                 total[int(foot)] += contact.force
         return total
+
+    def _contact_loss(self) -> ca.SX:
+        return -sum((ca.dot(c.force, c.velocity) for c in self.contacts), ca.SX(0.0))
 
     def _positions(self) -> list[ca.SX]:
         mj = self.model.mj

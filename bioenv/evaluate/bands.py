@@ -1,5 +1,5 @@
 """What a score is held against: published or agreed bands with their sources, and what a reward
-for one quantity says about another."""
+or an optimization's goal for one quantity says about another."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ INF = math.inf
 _TARGET = "project target"
 _HICKS = "Hicks 2015"
 
+PEOPLE: Mapping[str, Band] = MappingProxyType(
+    {
+        "cost_of_transport": Band(3.05, 3.51, "measured gross 3.05-3.51 J/kg/m"),
+        "gross_metabolic_power": Band(4.0, 4.6, "people at 1.3 m/s 4.0-4.6 W/kg"),
+        "knee_contact_peak": Band(2.2, 2.6, "in vivo, D'Lima 2006, Kutzner 2010"),
+    }
+)
+"""Score name -> what is published of walking people, where a gait laboratory measures nothing."""
+
 BANDS: Mapping[str, Band] = MappingProxyType(
     {
         "completed": Band(1, INF, "the motion was not ended by a fall"),
@@ -42,14 +51,16 @@ BANDS: Mapping[str, Band] = MappingProxyType(
         "vertical_impulse": Band(0.98, 1.02, "Newton: steady walking carries one body weight"),
         "fore_aft_impulse": Band(-0.01, 0.01, "Newton: steady walking keeps its speed"),
         "foot_pitch_at_landing": Band(0.0, INF, "people land on the heel"),
-        "cost_of_transport": Band(-INF, 4.5, _TARGET + "; measured gross 3.05-3.51 J/kg/m"),
-        "gross_metabolic_power": Band(3.5, 6.0, _TARGET + "; people at 1.3 m/s 4.0-4.6 W/kg"),
+        "cost_of_transport": Band(-INF, 4.5, f"{_TARGET}; {PEOPLE['cost_of_transport'].source}"),
+        "gross_metabolic_power": Band(
+            3.5, 6.0, f"{_TARGET}; {PEOPLE['gross_metabolic_power'].source}"
+        ),
         "root_force_rms_percent": Band(-INF, 5.0, _HICKS + ", of the peak external force"),
         "root_force_peak_percent": Band(-INF, 5.0, _HICKS + ", of the peak external force"),
         "root_moment_rms_percent": Band(-INF, 1.0, _HICKS + ", of mass height times peak force"),
         "root_moment_peak_percent": Band(-INF, 1.0, _HICKS + ", of mass height times peak force"),
         "torque_mismatch_percent": Band(-INF, 5.0, _HICKS + ", reserves of the net peak torque"),
-        "knee_contact_peak": Band(2.2, 2.6, "in vivo, D'Lima 2006, Kutzner 2010"),
+        "knee_contact_peak": PEOPLE["knee_contact_peak"],
     }
 )
 """Score name -> band. Scores without one are reported without pass or fail."""
@@ -59,7 +70,25 @@ SPEED_TOLERANCE = 0.05
 
 _ANGLES = ("joint_angles", "posture")
 _VERTICAL = ("vertical_grf", "vertical_grf_peak")
-_ENERGY = ("metabolic_rate", "effort")
+_PEAK = ("ground_impact", *_VERTICAL)
+_ENERGY = ("metabolic_rate", "metabolic", "effort", "effort_cubed", "activation")
+_CONTACT = ("joint_contact_force", "joint_load")
+
+GOALS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "effort": ("effort", "activation"),
+        "effort_cubed": ("effort_cubed", "activation"),
+        "metabolic": ("metabolic", "metabolic_rate"),
+        "joint_load": _CONTACT,
+        "ground_impact": _PEAK,
+        "loading_rate": ("loading_rate",),
+        "smoothness": ("smoothness",),
+        "acceleration": ("acceleration",),
+        "activation_rate": ("activation_rate",),
+    }
+)
+"""Goal of the shared cost -> quantities whose reward aims at it. "activation" followed is effort
+given."""
 
 _REWARDED_BY: tuple[tuple[str, tuple[str, ...]], ...] = (
     # Longest prefix first. A clocked imitation of joint angles sets cadence and stride too, and
@@ -71,17 +100,19 @@ _REWARDED_BY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hip_flexion_moment", ("joint_moments",)),
     ("knee_angle_moment", ("joint_moments",)),
     ("ankle_angle_moment", ("joint_moments",)),
-    ("hip_contact", ("joint_contact_force",)),
-    ("knee_contact", ("joint_contact_force",)),
-    ("ankle_contact", ("joint_contact_force",)),
+    ("hip_contact", _CONTACT),
+    ("knee_contact", _CONTACT),
+    ("ankle_contact", _CONTACT),
     ("emg", ("emg",)),
     ("speed", ("speed",)),
-    ("stride_", _ANGLES),
-    ("step_", _ANGLES),
+    ("stride_time_sd", ("period", *_ANGLES)),
+    ("step_time_asymmetry", ("symmetry", *_ANGLES)),
+    ("stride_", ("cadence", *_ANGLES)),
+    ("step_", ("cadence", *_ANGLES)),
     ("cadence", _ANGLES),
     ("duty_factor", ("vertical_grf",)),
-    ("double_support", ("vertical_grf",)),
-    ("left_right", _ANGLES),
+    ("double_support", ("vertical_grf", "duty_factor")),
+    ("left_right", ("symmetry", *_ANGLES)),
     ("joint_angle", _ANGLES),
     ("hip_flexion", _ANGLES),
     ("knee_angle", _ANGLES),
@@ -92,11 +123,11 @@ _REWARDED_BY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("straightest_stance_knee", _ANGLES),
     ("peak_swing_knee", _ANGLES),
     ("grf_vertical", _VERTICAL),
-    ("peak_vertical", _VERTICAL),
-    ("first_peak", _VERTICAL),
-    ("second_peak", _VERTICAL),
+    ("peak_vertical", _PEAK),
+    ("first_peak", _PEAK),
+    ("second_peak", _PEAK),
     ("valley", _VERTICAL),
-    ("loading_rate", ("impact", *_VERTICAL)),
+    ("loading_rate", ("impact", *_PEAK)),
     ("cost_of_transport", _ENERGY),
     ("gross_metabolic", _ENERGY),
     ("net_metabolic", _ENERGY),
@@ -105,13 +136,19 @@ _REWARDED_BY: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def rewarded(name: str, quantities: Iterable[str]) -> bool:
-    """Whether a score is, in effect, what training rewarded.
+    """Whether a score is, in effect, what training rewarded or an optimization minimized.
 
-    `quantities` are those of `Task.rewarded`. A score that was rewarded is no validation.
+    `quantities` are those of `Task.rewarded`, names of goals, and what was imposed (see
+    :class:`bioenv.evaluate.aims.Aim`). Such a score is no validation.
     """
     given = set(quantities)
     if name in given:
         return True
+    goal = name.removeprefix("cost_")
+    if name == "cost_total":
+        return any(given & set(by) for by in GOALS.values())
+    if goal != name and goal in GOALS:
+        return bool(given & set(GOALS[goal]))
     return next(
         (bool(given & set(by)) for prefix, by in _REWARDED_BY if name.startswith(prefix)), False
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bioenv import models
 from bioenv.errors import BioenvError
-from bioenv.evaluate import bands, gait, loads
+from bioenv.evaluate import bands, cost, gait, loads
+from bioenv.evaluate.aims import aim_of
 from bioenv.evaluate.compare import (
     Comparison,
     between_people,
@@ -22,8 +23,10 @@ from bioenv.evaluate.compare import (
     muscle_timing,
     pooled_rmse,
 )
+from bioenv.evaluate.complete import completed, whole_feet
 from bioenv.evaluate.gait import JOINTS, Gait
-from bioenv.evaluate.physics import physics_figures, with_joint_torque
+from bioenv.evaluate.periodic import periodic, periods
+from bioenv.evaluate.physics import physics_figures
 from bioenv.lab import reference as references
 from bioenv.lab.cycles import reference_of
 from bioenv.lab.reference import Reference
@@ -39,8 +42,8 @@ class Score:
     """One judged figure.
 
     reference: the band or the measured value in words, "" without one; ok: inside the band, None
-    where nobody gives a band; source: whose band; rewarded: whether training rewarded it, so that
-    it validates nothing; motion: whose score it is.
+    where nobody gives a band; source: whose band; rewarded: whether training rewarded it, an
+    optimization minimized it or it was imposed, so that it validates nothing; motion: whose it is.
     """
 
     name: str
@@ -62,7 +65,10 @@ class Score:
 class Evaluation:
     """Motions, their gait cycles and scores.
 
+    motions: with the channels that could be computed, a periodic one repeated.
     names, models, gaits: one per motion; a model is None when the motion's body is unknown.
+    weights: goal -> weight of the shared cost, {} when no motion was optimized; costs: per motion,
+    goal -> its unweighted value (see `bioenv.evaluate.cost`).
     """
 
     motions: tuple[Motion, ...]
@@ -71,6 +77,8 @@ class Evaluation:
     gaits: tuple[Gait, ...]
     reference: Reference | None
     scores: tuple[Score, ...]
+    weights: Mapping[str, float] = field(default_factory=dict)
+    costs: tuple[Mapping[str, float], ...] = ()
 
     @property
     def cycles(self) -> tuple[Mapping[str, Array], ...]:
@@ -114,47 +122,68 @@ def evaluate(
 
     `against` is a reference or its name (see `bioenv.lab.reference.load`), another motion, or None
     for physics and gait figures alone. `model` is the body that moved; without it, the motion's own
-    model is loaded. A motion without whole strides, or one that fell, is scored as such.
-    Raises BioenvError for an unknown reference or no motions.
+    model is loaded. One period of a gait is repeated (`bioenv.evaluate.periodic`), and channels
+    that can be computed from others are added (`bioenv.evaluate.complete`). A motion without whole
+    strides, or one that fell, is scored as such. Raises BioenvError for an unknown reference or no
+    motions.
     """
-    motions = (motion,) if isinstance(motion, Motion) else tuple(motion)
-    if not motions:
+    given = (motion,) if isinstance(motion, Motion) else tuple(motion)
+    if not given:
         raise BioenvError("nothing to evaluate: no motions given")
     reference = _reference(against)
-    names = _names(motions)
-    bodies = tuple(model or _model_of(one) for one in motions)
-    motions = tuple(with_joint_torque(m, b) for m, b in zip(motions, bodies, strict=True))
+    names = _names(given)
+    bodies = tuple(model or _model_of(one) for one in given)
+    whole = tuple(periodic(one) for one in given)
+    motions = tuple(completed(whole_feet(m), b) for m, b in zip(whole, bodies, strict=True))
     gaits = tuple(gait.analyse(one) for one in motions)
-    scores = tuple(
-        score
-        for one, body, name in zip(gaits, bodies, names, strict=True)
-        for score in _judge(one, body, reference, name)
-    )
-    return Evaluation(motions, names, bodies, gaits, reference, scores)
+    weights = cost.shared_weights(given)
+    costs = tuple(cost.goal_values(g, b) for g, b in zip(gaits, bodies, strict=True))
+    scores: list[Score] = []
+    for i, name in enumerate(names):
+        rows = [*_judge(gaits[i], reference), *_cost_scores(costs[i], weights)]
+        # The physics check wants what is under the toes, too.
+        rows += _physics_scores(whole[i], bodies[i])
+        aims = aim_of(motions[i]).quantities
+        scores += [replace(r, motion=name, rewarded=bands.rewarded(r.name, aims)) for r in rows]
+    return Evaluation(
+        motions, names, bodies, gaits, reference, tuple(scores), weights, costs
+    )  # fmt: skip
 
 
-def _judge(one: Gait, body: Model | None, reference: Reference | None, name: str) -> list[Score]:
-    rows = [*_outcome(one)]
+def _judge(one: Gait, reference: Reference | None) -> Iterator[Score]:
+    yield from _outcome(one)
     if "ground_reaction_force" in one.motion:
-        rows += _gait_scores(one, reference)
+        yield from _gait_scores(one, reference)
     if reference is not None and one.count:
-        rows += [*_curve_scores(one, reference), *_timing_scores(one, reference)]
-    rows += _physics_scores(one.motion, body)
-    quantities = tuple(one.motion.meta.get("rewarded", ()))
-    return [
-        replace(row, motion=name, rewarded=bands.rewarded(row.name, quantities)) for row in rows
-    ]
+        yield from _curve_scores(one, reference)
+        yield from _timing_scores(one, reference)
+
+
+def _cost_scores(values: Mapping[str, float], weights: Mapping[str, float]) -> Iterator[Score]:
+    """Weighted shares of the shared cost, and their sum."""
+    for name, weight in weights.items():
+        if name in values:
+            note = f"weight {weight:g} times {cost.GOALS[name].doc} ({cost.GOALS[name].unit})"
+            yield Score(f"cost_{name}", weight * values[name], "1", "", None, note)
+    sum_of_all = cost.total(values, weights)
+    if sum_of_all is not None:
+        without = cost.left_out(weights)
+        note = f"; without {', '.join(without)}" if without else ""
+        yield Score("cost_total", sum_of_all, "1", "", None, f"sum of the weighted goals{note}")
 
 
 def _outcome(one: Gait) -> Iterator[Score]:
     """Whether it stood, how long it is, how many strides it holds."""
     motion = one.motion
-    yield Score("duration", motion.duration, "s")
+    yield Score("duration", float(motion.meta.get("period_s", motion.duration)), "s")
     if "ended" in motion.meta:
         fell = motion.meta["ended"] == "terminated"
         words = "ended by the task's termination (a fall)" if fell else "ran to its end"
         yield _banded("completed", 0.0 if fell else 1.0, "1", note=words)
-    if "ground_reaction_force" in motion:
+    if periods(motion) and one.count:
+        note = f"one period, repeated {periods(motion)} times: there is no spread"
+        yield Score("strides_found", float(len(one.strides)), "1", "", None, note)
+    elif "ground_reaction_force" in motion:
         yield _banded("strides_found", float(one.count), "1", note=one.why)
     if "activation" in motion:
         effort = float((motion["activation"] ** 2).mean())
@@ -249,7 +278,9 @@ def _reference(against: str | Path | Motion | Reference | None) -> Reference | N
     if against is None or isinstance(against, Reference):
         return against
     if isinstance(against, Motion):
-        return reference_of(against, str(against.meta.get("label", "motion")))
+        # A period twice holds one stride from strike to strike, which has no spread.
+        one = completed(whole_feet(periodic(against, 2)), _model_of(against))
+        return reference_of(one, str(against.meta.get("label", "motion")))
     return references.load(against)
 
 

@@ -1,13 +1,17 @@
-"""A walk whose figures are known by construction."""
+"""A walk whose figures are known by construction; helpers of these tests are imported by name."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bioenv.motion import Motion
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 MASS = 70.0
 WEIGHT = MASS * 9.81

@@ -6,7 +6,7 @@ JavaScript from positions in the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from bioenv.lab.reference import Reference
 from bioenv.motion_io import write_atomically
 
 if TYPE_CHECKING:
-    from bioenv.evaluate.scores import Evaluation
+    from bioenv.evaluate.scores import Evaluation, Score
     from bioenv.models import Model
     from bioenv.motion import Motion
 
@@ -29,31 +29,62 @@ def write(evaluation: Evaluation, path: str | Path) -> Path:
 
 def render(evaluation: Evaluation) -> str:
     """The report as HTML text. Sections whose channels are missing say so."""
-    from bioenv.evaluate.report import curves, film, page, table, timeline
-    from bioenv.evaluate.report.verdict import verdict
+    from bioenv.evaluate.report import film, page
+    from bioenv.evaluate.report.facts import facts
 
     content = _content(evaluation)
     scores = [[s for s in evaluation.scores if s.motion == n] for n in evaluation.names]
     filmed = [one for one in content.shown if one.model is not None]
-    sections = [_film_section(filmed), table.scores(evaluation.names, scores)]
-    if content.walking:
-        drawn = (curves.joints, curves.moments, curves.ground, curves.muscles, curves.loads)
-        sections += [draw(content) for draw in (*drawn, curves.energy)]
-    sections += timeline.movement(content)
-    sections.append(timeline.physics(content))
-    if content.reference is not None:
-        sections.append(_reference_section(content.reference))
     return page.page(
         _title(content),
-        _facts(content),
-        [
-            verdict(one, some, content.reference)
-            for one, some in zip(content.shown, scores, strict=True)
-        ],
-        sections,
+        facts(content),
+        _verdicts(evaluation, content, scores),
+        [_film_section(filmed), *_sections(evaluation, content, scores)],
         [film.film(s.model, s.motion, *s.film_span()) for s in filmed if s.model is not None],
         "Made by bioenv. Angles in degrees for reading; everything else in SI units.",
     )
+
+
+def _sections(
+    evaluation: Evaluation, content: Content, scores: Sequence[Sequence[Score]]
+) -> Iterator[Section]:
+    """What is below the film: figures at a glance, then the judgement, then the curves."""
+    from bioenv.evaluate.report import curves, table, timeline
+    from bioenv.evaluate.report.aims import aims
+    from bioenv.evaluate.report.cost import shared_cost
+    from bioenv.evaluate.report.summary import summary
+
+    if content.walking:
+        yield summary(content, scores)
+    yield aims(content)
+    cost = shared_cost(content, evaluation.costs, evaluation.weights)
+    if cost is not None:
+        yield cost
+    yield table.scores(evaluation.names, scores)
+    if content.walking:
+        drawn = (curves.joints, curves.moments, curves.ground, curves.muscles, curves.energy)
+        yield from (draw(content) for draw in (*drawn, curves.loads))
+    yield from timeline.movement(content)
+    yield timeline.physics(content)
+    if content.reference is not None:
+        yield _reference_section(content.reference)
+
+
+def _verdicts(
+    evaluation: Evaluation, content: Content, scores: Sequence[Sequence[Score]]
+) -> list[tuple[str, str]]:
+    """A few sentences on each motion and on their shared cost, with the colour of their bar."""
+    from bioenv.evaluate.report import figures
+    from bioenv.evaluate.report.cost import sentence
+    from bioenv.evaluate.report.verdict import verdict
+
+    several = len(content.shown) > 1
+    said = [
+        (verdict(one, some, content.reference), figures.colour(i) if several else "")
+        for (i, one), some in zip(content.numbered(content.shown), scores, strict=True)
+    ]
+    together = sentence(content, evaluation.costs, evaluation.weights)
+    return [*said, (together, figures.SOFT)] if together else said
 
 
 def _content(evaluation: Evaluation) -> Content:
@@ -76,36 +107,6 @@ def _fits(motion: Motion, model: Model) -> bool:
 def _title(content: Content) -> str:
     names = " and ".join(dict.fromkeys(one.label for one in content.shown))
     return names if content.reference is None else f"{names} against {content.reference.name}"
-
-
-def _facts(content: Content) -> Mapping[str, str]:
-    first = content.shown[0].motion
-    mass = first.meta.get("mass_kg")
-    seeds = [str(one.motion.meta["seed"]) for one in content.shown if "seed" in one.motion.meta]
-    durations = ", ".join(dict.fromkeys(f"{s.motion.duration:.1f} s" for s in content.shown))
-    strides = ", ".join(dict.fromkeys(str(one.gait.count) for one in content.shown))
-    commands = [str(one.motion.meta.get("command", "")) for one in content.shown]
-    return {
-        "Task": ", ".join(dict.fromkeys(str(s.motion.meta.get("task", "")) for s in content.shown)),
-        "Body": f"{first.model or 'unknown'}{f', {mass:.1f} kg' if mass else ''}",
-        "Seed": ", ".join(dict.fromkeys(seeds)),
-        "Duration": durations,
-        "Whole strides (both feet)": strides if content.walking else "",
-        "Compared with": content.reference.people if content.reference is not None else "",
-        "Trained by": "; ".join(dict.fromkeys(_training(one.motion) for one in content.shown)),
-        "Command": "; ".join(c for c in dict.fromkeys(commands) if c),
-    }
-
-
-def _training(motion: Motion) -> str:
-    """How the policy behind a motion was trained, as its card says."""
-    card = motion.meta.get("policy")
-    if not isinstance(card, dict) or "command" not in card:
-        return ""
-    minutes, steps = card.get("training_minutes"), card.get("env_steps")
-    effort = [f"{minutes:.1f} min" if minutes else "", f"{steps:,} steps" if steps else ""]
-    shown = ", ".join(part for part in effort if part)
-    return f"{card['command']}{f' ({shown})' if shown else ''}"
 
 
 def _film_section(filmed: Sequence[Shown]) -> Section:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from bioenv.evaluate.aims import Aim, aim_of
 from bioenv.evaluate.gait import Gait
 from bioenv.lab import cycles as cut
 from bioenv.lab.reference import Reference
@@ -38,6 +39,11 @@ class Shown:
         """Start and stop times (n, 2) in s of the cycles of each side, "r" and "l"."""
         empty = np.empty((0, 3))
         return {side: self.gait.strides.get(side, empty)[:, [0, -1]] for side in ("r", "l")}
+
+    @cached_property
+    def aim(self) -> Aim:
+        """What it was made for."""
+        return aim_of(self.motion)
 
     @cached_property
     def mass(self) -> float:

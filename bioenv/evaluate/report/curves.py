@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bioenv.evaluate.bands import PEOPLE
 from bioenv.evaluate.report import figures
 from bioenv.evaluate.report.content import Content, Shown
 from bioenv.evaluate.report.page import Section, absent, legend
@@ -45,6 +46,7 @@ _MUSCLES = {
     "soleus": "Soleus",
     "tib_ant": "Tibialis anterior",
 }
+_KNEE_PEAK = (PEOPLE["knee_contact_peak"].low, PEOPLE["knee_contact_peak"].high)
 _EMG_ON = 0.5  # share of the envelope's peak above which a muscle counts as on
 
 
@@ -158,14 +160,16 @@ def loads(content: Content) -> Section:
                 both = _columns(body, channel, joint, 1 / body.weight)
                 size = {side: np.linalg.norm(force, axis=-1) for side, force in both.items()}
                 _both_legs(panel, index, size)
+            if joint == "knee":
+                panel.axhspan(*_KNEE_PEAK, color=figures.REFERENCE, alpha=0.3, lw=0)
             panel.set_ylim(bottom=0)
             panel.set_title(f"{joint.capitalize()} (body weights)")
         figures.percent_axis(panels)
 
     caption = (
         "Resultant force on the joint's child segment, muscles included; right solid, left dashed. "
-        "Instrumented knees measured peaks of 2.2 to 2.6 body weights in walking (D'Lima 2006, "
-        "Kutzner 2010)."
+        f"Grey: peaks that instrumented knees measured in walking, {_KNEE_PEAK[0]:g} to "
+        f"{_KNEE_PEAK[1]:g} body weights (D'Lima 2006, Kutzner 2010)."
     )
     title = "Joint contact force over the gait cycle"
     figure = figures.draw("loads", title, caption, (1, 3), (10, 3.0), fill)

@@ -62,11 +62,12 @@ def draw(
     size: tuple[float, float],
     fill: Callable[[list[Axes]], None],
     gap: float = 0.5,
+    left: float = 0.42,
 ) -> str:
     """A figure element: `fill` gets the axes (row by row) of a grid of `shape`, `size` in inches.
 
     `title` is what a screen reader says in place of the picture; `gap` is the width between panels
-    in inches.
+    and `left` that of the left margin, in inches.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -77,21 +78,22 @@ def draw(
         figure = Figure(figsize=size)
         FigureCanvasSVG(figure)
         axes = figure.subplots(
-            *shape, squeeze=False, gridspec_kw=_margins(shape, size, gap)
+            *shape, squeeze=False, gridspec_kw=_margins(shape, size, gap, left)
         ).ravel()
         fill(list(axes))
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
-    return (
-        f'<figure><div class="scroll">{_inline(buffer.getvalue(), key, title)}</div>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    picture = _inline(buffer.getvalue(), key, title)
+    return f'<figure><div class="scroll">{picture}</div>{below}</figure>'
 
 
-def _margins(shape: tuple[int, int], size: tuple[float, float], gap: float) -> dict[str, float]:
+def _margins(
+    shape: tuple[int, int], size: tuple[float, float], gap: float, left: float
+) -> dict[str, float]:
     """Margins and gaps in inches as matplotlib's shares. Its own layout engine doubles the time."""
     (rows, columns), (width, height) = shape, size
-    left, right, top, bottom, between = 0.42, 0.1, 0.28, 0.45, 0.5
+    right, top, bottom, between = 0.1, 0.28, 0.45, 0.5
     panel_width = (width - left - right - (columns - 1) * gap) / columns
     panel_height = (height - top - bottom - (rows - 1) * between) / rows
     return {

@@ -63,7 +63,7 @@ def film(
 
 
 def _rows(time: Array, start: float, stop: float, fps: float) -> NDArray[np.intp]:
-    clock = np.arange(start, stop, 1.0 / fps)
+    clock = start + np.arange(max(1, np.ceil((stop - start) * fps))) / fps
     rows = np.searchsorted(time, clock - 1e-9).clip(0, time.size - 1)
     return np.unique(rows)
 

@@ -44,18 +44,16 @@ def legend(entries: Sequence[tuple[str, str, bool]]) -> str:
 def page(
     title: str,
     facts: Mapping[str, str],
-    verdicts: Sequence[str],
+    verdicts: Sequence[tuple[str, str]],
     sections: Sequence[Section],
     films: Sequence[Mapping[str, Any]],
     footer: str,
 ) -> str:
-    """The whole report as one self-contained HTML text; all arguments but `html` are plain text."""
+    """The whole report as one self-contained HTML text; all arguments but `html` are plain text.
+
+    `verdicts`: text and colour of the bar beside it, "" for the page's own.
+    """
     contents = "".join(f'<a href="#{s.key}">{escape(s.title)}</a>' for s in sections)
-    body = "".join(
-        f'<section id="{s.key}" aria-labelledby="{s.key}-title">'
-        f'<h2 id="{s.key}-title">{escape(s.title)}</h2>{s.html}</section>'
-        for s in sections
-    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -70,17 +68,29 @@ def page(
 <header>
 <p class="kicker">bioenv report</p>
 <h1>{escape(title)}</h1>
-{"".join(f'<p class="verdict">{escape(text)}</p>' for text in verdicts)}
+{"".join(_verdict(text, colour) for text, colour in verdicts)}
 <dl class="facts">{_facts(facts)}</dl>
 <nav aria-label="Contents">{contents}</nav>
 </header>
-{body}
+{"".join(map(_section, sections))}
 <footer>{escape(footer)}</footer>
 </main>
 {_script(films)}
 </body>
 </html>
 """
+
+
+def _section(one: Section) -> str:
+    return (
+        f'<section id="{one.key}" aria-labelledby="{one.key}-title">'
+        f'<h2 id="{one.key}-title">{escape(one.title)}</h2>{one.html}</section>'
+    )
+
+
+def _verdict(text: str, colour: str) -> str:
+    style = f' style="border-left-color:{colour}"' if colour else ""
+    return f'<p class="verdict"{style}>{escape(text)}</p>'
 
 
 def _facts(facts: Mapping[str, str]) -> str:

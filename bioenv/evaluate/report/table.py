@@ -1,4 +1,4 @@
-"""The table of scores: not rewarded first, since only that is a prediction."""
+"""The table of scores: first what no movement was made for, since only that is a prediction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class ScoreLike(Protocol):
     def rewarded(self) -> bool: ...
 
 
-_WORDS = {"grf": "GRF", "emg": "EMG", "rmse": "RMSE", "1sd": "1 SD", "2sd": "2 SD"}
+_WORDS = {"grf": "GRF", "emg": "EMG", "rmse": "RMSE", "rms": "RMS", "1sd": "1 SD", "2sd": "2 SD"}
+AIMED = "•"
+"""Mark of a figure that the movement was made for: rewarded, minimized or imposed."""
+
 _MARKS = {
     True: '<span class="yes">✓ yes</span>',
     False: '<span class="no">✗ no</span>',
@@ -56,21 +59,25 @@ def scores(labels: Sequence[str], lists: Sequence[Sequence[ScoreLike]]) -> Secti
 
 
 def _table(labels: Sequence[str], some: Mapping[str, Mapping[int, ScoreLike]]) -> str:
-    """Rows in two groups: what was not rewarded in training, then what was."""
-    rows = []
-    for rewarded, title in (
-        (False, "Not rewarded in training: a prediction"),
-        (True, "Rewarded in training: a fit, no validation"),
-    ):
-        own = {n: c for n, c in some.items() if any(s.rewarded for s in c.values()) == rewarded}
-        if own:
-            width = 2 * len(labels) + 5
-            rows.append(f'<tr class="group"><th colspan="{width}">{title}</th></tr>')
-            rows += [_row(name, cells, len(labels)) for name, cells in own.items()]
+    """Rows in groups: what no movement was made for, what some were made for, what all were."""
+    groups: dict[str, list[str]] = {
+        "Not aimed at: a prediction": [],
+        f"Aimed at by those with {AIMED}: their fit, the others' prediction": [],
+        "Aimed at (rewarded, minimized or imposed): a fit, no validation": [],
+    }
+    for name, cells in some.items():
+        aimed = [score.rewarded for score in cells.values()]
+        group = list(groups)[2 if all(aimed) else 1 if any(aimed) else 0]
+        groups[group].append(_row(name, cells, len(labels)))
+    rows = [
+        f'<tr class="group"><th colspan="{2 * len(labels) + 4}">{title}</th></tr>{"".join(own)}'
+        for title, own in groups.items()
+        if own
+    ]
     head = "".join(f'<th class="number">{escape(label)}</th><th>ok</th>' for label in labels)
     return (
         '<div class="table"><table><thead><tr><th>score</th>'
-        f"{head}<th>unit</th><th>reference</th><th>rewarded</th><th>source</th></tr></thead>"
+        f"{head}<th>unit</th><th>reference</th><th>source</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -83,17 +90,26 @@ def _count(lists: Sequence[Sequence[ScoreLike]]) -> str:
 def _row(name: str, cells: Mapping[int, ScoreLike], columns: int) -> str:
     one = next(iter(cells.values()))
     values = "".join(
-        f'<td class="number">{number(cells[i].value)}</td><td>{_MARKS[cells[i].ok]}</td>'
+        f'<td class="number">{marked(cells[i])}</td><td>{_MARKS[cells[i].ok]}</td>'
         if i in cells
         else '<td class="number">–</td><td>–</td>'
         for i in range(columns)
     )
+    references, sources = (
+        "; ".join(dict.fromkeys(text for text in texts if text))
+        for texts in ([c.reference for c in cells.values()], [c.source for c in cells.values()])
+    )
     return (
         f'<tr><th scope="row">{escape(words(name))}</th>{values}'
-        f"<td>{escape(_unit(one.unit))}</td><td>{escape(_signs(one.reference) or '–')}</td>"
-        f"<td>{'yes' if one.rewarded else 'no'}</td>"
-        f'<td class="source">{escape(_signs(one.source))}</td></tr>'
+        f"<td>{escape(unit_words(one.unit))}</td><td>{escape(signs(references) or '–')}</td>"
+        f'<td class="source">{escape(signs(sources))}</td></tr>'
     )
+
+
+def marked(score: ScoreLike) -> str:
+    """A score's value with the mark of what the movement was made for."""
+    mark = f'<span class="aimed" title="aimed at">{AIMED}</span>' if score.rewarded else ""
+    return f"{mark}{number(score.value)}"
 
 
 def words(name: str) -> str:
@@ -101,12 +117,14 @@ def words(name: str) -> str:
     return " ".join(_WORDS.get(word, word) for word in name.split("_"))
 
 
-def _signs(text: str) -> str:
+def signs(text: str) -> str:
+    """Text with the signs that a keyboard lacks."""
     return text.replace("<=", "≤").replace(">=", "≥").replace("+-", "±")
 
 
-def _unit(unit: str) -> str:
-    return {"1": "", "deg": "°"}.get(unit, unit.replace("*", "·"))
+def unit_words(unit: str) -> str:
+    """A unit for reading; nothing for a pure number."""
+    return {"1": "", "deg": "°"}.get(unit, unit.replace("*", "·").replace("^2", "²"))
 
 
 def number(value: float) -> str:
@@ -115,4 +133,4 @@ def number(value: float) -> str:
         return "not a number"
     if abs(value) >= 1000 or value == round(value):
         return f"{value:,.0f}"
-    return f"{value:#.3g}" if abs(value) > 1e-3 else f"{value:.0e}"
+    return f"{value:#.3g}".rstrip(".") if abs(value) > 1e-3 else f"{value:.0e}"

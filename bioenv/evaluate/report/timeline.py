@@ -53,8 +53,9 @@ def physics(content: Content) -> Section:
         "pelvis has no physical source: it is the error of the motion as physics."
     )
     caption = (
-        "Dashed: the limits of Hicks et al. 2015. Shown are the largest values within each of "
-        f"{_POINTS} equal stretches of time."
+        f"Dashed: the limits of Hicks et al. 2015. Shown is the largest value in each of {_POINTS} "
+        "equal stretches of time, with the accelerations in the motion's file; the scores take "
+        "them from its velocities, which also judges what happens between its samples."
     )
     figure = figures.draw("physics", "Root residuals over time", caption, (1, 2), (10, 2.9), fill)
     entries = [(one.label, figures.colour(i), False) for i, one in content.numbered(shown)]

@@ -75,8 +75,8 @@ def _checks(scores: Sequence[ScoreLike]) -> str:
     held = sum(bool(s.ok) for s in judged)
     held_free = sum(bool(s.ok) for s in free)
     said = (
-        f"{held} of {len(judged)} checks hold; of the {len(free)} that were not rewarded in "
-        f"training, {held_free} hold."
+        f"{held} of {len(judged)} checks hold; of the {len(free)} that were not rewarded, "
+        f"minimized or imposed, {held_free} hold."
     )
     failed = [words(s.name) for s in judged if not s.ok]
     if not failed:

@@ -81,6 +81,7 @@ GOALS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "metabolic": ("metabolic", "metabolic_rate"),
         "joint_load": _CONTACT,
         "ground_impact": _PEAK,
+        "contact_loss": ("contact_loss",),
         "loading_rate": ("loading_rate",),
         "smoothness": ("smoothness",),
         "acceleration": ("acceleration",),

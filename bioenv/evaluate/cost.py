@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.evaluate.aims import goals_of
+from bioenv.evaluate.contact import contact_loss
 from bioenv.evaluate.gait import Gait
 from bioenv.lab.cycles import GRAVITY
 from bioenv.models import Model, muscle
@@ -81,6 +82,13 @@ def _loading_rate(motion: Motion, body: _Body) -> Array:
     return out
 
 
+def _contact_loss(motion: Motion, body: _Body) -> Array | None:
+    states = [motion.labels(name) for name in ("qpos", "qvel", "qacc")]
+    if body.model is None or any(labels != body.model.coordinates for labels in states):
+        return None
+    return contact_loss(motion, body.model) / body.mass
+
+
 def _acceleration(motion: Motion, body: _Body) -> Array:
     """Of a simulated motion, what its velocities did: an implicit integrator takes a stiff damper's
     acceleration back within the step, so that the one it reports (qacc) never happened."""
@@ -130,6 +138,10 @@ GOALS: Mapping[str, Goal] = MappingProxyType(
         "ground_impact": Goal(
             "BW^2", f"squared vertical force above {IMPACT_THRESHOLD:g} body weights, both feet",
             ("ground_reaction_force",), _ground_impact,
+        ),
+        "contact_loss": Goal(
+            "W/kg", "power that the ground takes by damping and friction",
+            ("qpos", "qvel", "qacc", "ground_reaction_force"), _contact_loss,
         ),
         "loading_rate": Goal(
             f"({LOADING_RATE_SIZE:g} BW/s)^2", "squared rate of the ground reaction, both feet",

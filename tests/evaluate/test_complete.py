@@ -10,8 +10,10 @@ import pytest
 from bioenv import models
 from bioenv.agents.rollout import rollout
 from bioenv.evaluate.complete import completed, whole_feet
+from bioenv.evaluate.contact import contact_force, contact_loss
 from bioenv.evaluate.gait import analyse
 from bioenv.evaluate.loads import energy
+from bioenv.inverse import inverse_dynamics, limit_torque, muscle_torque
 from bioenv.models import Model
 from bioenv.motion import Motion
 
@@ -52,6 +54,30 @@ def test_joint_contact_force_and_metabolic_rate_are_mujocos_own(simulated, body)
     difference = found["joint_contact_force"] - simulated["joint_contact_force"]
     assert np.abs(difference).max() < 1e-6 * size
     np.testing.assert_allclose(found["metabolic_rate"], simulated["metabolic_rate"], rtol=1e-9)
+
+
+def test_contact_force_is_what_the_feet_recorded(simulated, body):
+    """On the root's slides it is the ground reaction itself."""
+    force = contact_force(simulated, body)
+    ground = simulated["ground_reaction_force"].sum(axis=1)
+    root = [body.coordinate_index(name) for name in ("pelvis_tx", "pelvis_tz")]
+    np.testing.assert_allclose(force[:, root], ground[:, [0, 2]], atol=1e-9 * np.abs(ground).max())
+
+
+def test_what_the_ground_takes_is_what_nobody_else_gives(simulated, body):
+    """Newton leaves no other place for the power that muscles, joints and inertia do not show."""
+    still = replace(simulated.signals["qvel"], source="computed")  # every sample by itself
+    motion = replace(simulated, signals={**simulated.signals, "qvel": still})
+    state = [motion[name] for name in ("qpos", "qvel", "qacc")]
+    others = muscle_torque(body, motion["qpos"], motion["muscle_force"])
+    others += limit_torque(body, *state)
+    given = ((inverse_dynamics(body, *state) - others) * motion["qvel"]).sum(axis=1)
+    loss = contact_loss(motion, body)
+    np.testing.assert_allclose(loss, -given, atol=1e-9 * np.abs(given).max())
+    # In a simulation a force acts until the next sample.
+    later = contact_loss(simulated, body)
+    assert np.abs(later - loss).max() > 1
+    assert later[-1] == loss[-1]
 
 
 def test_what_a_motion_carries_is_kept(simulated, body):

@@ -49,25 +49,27 @@ def test_the_cost_of_an_optimized_motion_is_the_solvers_own(reach):
     result = evaluate(reach.motion, against=None)
     assert result.weights == pytest.approx(dict(reach.motion.meta["goals"]))
     for name, share in reach.terms.items():
-        # Exact but for rounded corners of the metabolic model and fitted paths in the joint load.
-        loose = {"metabolic": 0.02, "joint_load": 0.01}.get(name, 1e-6)
-        assert result.score(f"cost_{name}").value == pytest.approx(share, rel=loose), name
+        # Exact but for the solver's rounded corners and, in the joint load, its fitted paths.
+        exact = name in ("effort", "effort_cubed", "acceleration")
+        allowed = 1e-6 if exact else 0.05 if name == "metabolic" else 0.02
+        assert result.score(f"cost_{name}").value == pytest.approx(share, rel=allowed), name
         assert result.score(f"cost_{name}").rewarded
-    assert result.score("cost_total").value == pytest.approx(reach.objective, rel=0.01)
+    assert result.score("cost_total").value == pytest.approx(reach.objective, rel=0.02)
 
 
 @pytest.mark.slow
 def test_half_a_stride_costs_what_the_whole_one_does():
-    names = ("effort_cubed", "joint_load", "smoothness", "loading_rate")
+    names = ("effort_cubed", "joint_load", "smoothness", "loading_rate", "contact_loss")
     settings = [f"goals.{name}=0.1" for name in names if name in KNOWN]
-    # Far from a walk after two iterations, but with every term of its cost.
-    walk = solution("predict-walk", *settings, mesh=8, max_iterations=2)
+    # Far from a walk after one iteration, but with every term of its cost, and corners kept sharp.
+    sharp = {"smoothing": 0.05}
+    walk = solution("predict-walk", *settings, mesh=6, max_iterations=1, parameters=sharp)
     result = evaluate(walk.motion, against=None)
     assert {"ground_impact", "joint_load"} <= set(walk.terms)
     for name in walk.terms.keys() & cost.GOALS.keys():
         share = walk.terms[name]
         found = result.weights[name] * result.costs[0][name]
-        assert found == pytest.approx(share, rel=0.02, abs=1e-9), name
+        assert found == pytest.approx(share, rel=0.01), name
 
 
 def test_one_copy_of_the_sizes():

@@ -7,29 +7,38 @@ Every goal is the mean over the movement's time of the quantity of the same name
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import casadi as ca
+import mujoco
 import numpy as np
 
+from bioenv.agents.trajopt import smooth
 from bioenv.agents.trajopt.tracks import Track
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model
+from bioenv.models.goals import (
+    ACCELERATION_SIZE,
+    ACTIVATION_RATE_SIZE,
+    CONTROL_DT,
+    IMPACT_THRESHOLD,
+    LOADING_RATE_SIZE,
+)
 
-CONTROL_DT = 0.02
-"""s between two control steps of the environments: what `smoothness` refers to."""
 
-IMPACT_THRESHOLD = 1.2
-"""Body weights above which `ground_impact` counts, as in the environments' tasks."""
+_LIMIT = 1.0  # N*m over which the torque's absolute value is rounded
+_HINGE = mujoco.mjtJoint.mjJNT_HINGE
+STANCE = 0.62
+"""Share of the cycle that a foot stands, as in the walking tasks of the environments."""
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
     """One instant of the movement in symbols: q (nq,), v, a (nq,), act, rate (nm,), p.
 
-    `symbolic` gives forces as functions of these; what is not asked for is not built.
+    `phase` is the gait clock: cycles since the start of the movement. `symbolic` gives forces as functions of these; what is not asked for is not built.
     """
 
     symbolic: Any
@@ -39,6 +48,7 @@ class Point:
     act: ca.SX
     rate: ca.SX
     p: ca.SX
+    phase: ca.SX = field(default_factory=lambda: ca.SX(0.0))
 
     @property
     def model(self) -> Model:
@@ -90,14 +100,53 @@ def _contact_loss(s: Point) -> ca.SX:
     return s.symbolic.contact_loss(s.q, s.v, s.a, s.p) / s.model.mass
 
 
+def _footsteps(s: Point) -> ca.SX:
+    """Distance from stepping in time: mean squared errors, feet in (m/s)^2 and (5 cm)^2.
+
+    The contact points of a foot stand for the share `STANCE` of the gait clock's cycle, then swing
+    to their next place in a parabola of velocity, 8 cm higher; the joints stay near the home pose,
+    1 rad. Only the speed is in it. A first stage needs it: a body that stands does not know that
+    it could take steps.
+    """
+    model = s.model
+    q, v = ca.SX.sym("q", s.q.numel()), ca.SX.sym("v", s.v.numel())
+    points = s.symbolic.contact_point(q)
+    flat = ca.vec(points)
+    moves = ca.Function("feet", [q, v], [points, ca.reshape(ca.jtimes(flat, q, v), points.shape)])
+    here, change = moves(s.q, s.v)
+    standing = np.asarray(s.symbolic.contact_point(model.home))[:, 2]
+    forward = ca.dot(s.v, ca.DM(_forward(model)))
+    error, feet = ca.SX(0.0), s.symbolic.contact_foot
+    for i, foot in enumerate(feet):
+        phase = s.phase + (0.5 if model.feet[foot] == "l" else 0.0)
+        swing = ca.fmax((phase - ca.floor(phase) - STANCE) / (1.0 - STANCE), 0.0)
+        wanted = forward * 6.0 * swing * (1.0 - swing) / (1.0 - STANCE)
+        height = float(standing[i]) + 0.08 * ca.sin(np.pi * swing)
+        error += (change[i, 0] - wanted) ** 2 + ((here[i, 2] - height) / 0.05) ** 2
+    bent = (s.q - model.home)[np.flatnonzero(model.mj.jnt_type == _HINGE).tolist()]
+    return error / max(len(feet), 1) + ca.sumsqr(bent) / max(bent.numel(), 1)
+
+
+def _forward(model: Model) -> np.ndarray:
+    """(nv,) 1 for the slide along x."""
+    slides = model.mj.jnt_type == mujoco.mjtJoint.mjJNT_SLIDE
+    return np.where(slides & (np.abs(model.mj.jnt_axis[:, 0]) > 0.5), 1.0, 0.0)
+
+
+def _limit_torque(s: Point) -> ca.SX:
+    """N*m, sum of the torques of ligaments and bone at the ends of the ranges."""
+    torque = s.symbolic.limit_torque(s.q, s.v, s.a, s.p)
+    return sum((smooth.absolute(torque[i], _LIMIT) - _LIMIT for i in range(torque.numel())), ca.SX(0))
+
+
 def _acceleration(s: Point) -> ca.SX:
     """Mean squared acceleration of the hinges in (10 rad/s^2)^2: keeps rates smooth."""
-    return ca.sumsqr(s.a / 10.0) / s.a.numel()
+    return ca.sumsqr(s.a / ACCELERATION_SIZE) / s.a.numel()
 
 
 def _activation_rate(s: Point) -> ca.SX:
     """Mean squared rate of activation in (10/s)^2."""
-    return ca.sumsqr(s.rate / 10.0) / s.rate.numel()
+    return ca.sumsqr(s.rate / ACTIVATION_RATE_SIZE) / s.rate.numel()
 
 
 def _smoothness(s: Point, t: Point, h: ca.SX) -> ca.SX:
@@ -108,7 +157,7 @@ def _smoothness(s: Point, t: Point, h: ca.SX) -> ca.SX:
 def _loading_rate(s: Point, t: Point, h: ca.SX) -> ca.SX:
     """Squared rate of the ground reaction force in (20 body weights/s)^2, summed over feet."""
     change = (t.ground_reaction_force - s.ground_reaction_force) / s.model.body_weight
-    return ca.sumsqr(change / (h * 20.0))
+    return ca.sumsqr(change / (h * LOADING_RATE_SIZE))
 
 
 def _jerk(s: Point, t: Point, h: ca.SX) -> ca.SX:
@@ -152,6 +201,8 @@ AT_POINT: Mapping[str, Callable[[Point], ca.SX]] = {
     "joint_load": _joint_load,
     "ground_impact": _ground_impact,
     "contact_loss": _contact_loss,
+    "limit_torque": _limit_torque,
+    "footsteps": _footsteps,
     "acceleration": _acceleration,
     "activation_rate": _activation_rate,
 }

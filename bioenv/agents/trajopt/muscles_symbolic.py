@@ -18,8 +18,11 @@ from bioenv.models.parameters import MuscleParameters
 
 CURVE = 1e-3
 """Rounding of the curves' corners per unit of smoothing, in optimal lengths or velocities."""
-_SPEED = 1e-3  # m/s, rounding between shortening and lengthening heat
-_POWER = 0.1  # W, rounding of the lower bounds of heat
+# Kinks of the activation dynamics and of the metabolic rate, per unit of smoothing. They lie in the
+# middle of what muscles do, not at its edges: sharper ones make the solver hop across them.
+_RATE = 0.3  # 1/s, between rising and falling activation
+_SPEED = 1e-2  # m/s, between shortening and lengthening heat
+_POWER = 0.3  # W, of the lower bounds of heat
 
 # Bhargava 2004, as in bioenv.models.energy: W/kg of slow and fast fibers, shares of force.
 _ACTIVATION_SLOW, _ACTIVATION_FAST = 40.0, 133.0
@@ -135,7 +138,7 @@ def excitation(p: MuscleParameters, activation: ca.SX, rate: ca.SX, smoothing: c
     upward and one downward.
     """
     shape = 0.5 + 1.5 * activation
-    up = smooth.relu(rate, CURVE * smoothing)
+    up = smooth.relu(rate, _RATE * smoothing)
     return activation + p.tau_act * shape * up - p.tau_deact / shape * (up - rate)
 
 

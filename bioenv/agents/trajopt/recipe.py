@@ -8,15 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bioenv.agents.trajopt.goals import TRACKING
 from bioenv.agents.trajopt.guess import Trajectory, from_motion, perturbed, static, step
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.solver import Stage
+from bioenv.agents.trajopt.tracks import Track, tracks
 from bioenv.errors import BioenvError, unknown
-from bioenv.models import load
+from bioenv.models import Model, load
 from bioenv.motion import Motion
 from bioenv.paths import agent_file
 
-_SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "stage")
+_SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "track", "stage")
+MOTION_FILES = (".nc", ".npz")
 _GUESSES: Mapping[str, Any] = {"static": static, "step": step}
 
 
@@ -32,6 +35,8 @@ class SolveRecipe:
         seed: above 0, the guess is changed by smooth random waves of that seed.
         goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest,
             activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
+        track: what the goal "tracking" follows: `reference`, a name of a measured reference or a
+            motion file, and `curves` of it, see :func:`~bioenv.agents.trajopt.tracks.tracks`.
         warm_stages: how many of the first stages a warm start leaves out; an optimized motion
             leaves out all but the last.
     """
@@ -56,19 +61,32 @@ class SolveRecipe:
     finish: Mapping[str, float] = field(default_factory=dict)
     target: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
+    track: Mapping[str, Any] = field(default_factory=dict)
     stage: Sequence[Mapping[str, Any]] = ()
     warm_stages: int = 0
 
     def problem(self) -> Problem:
         """The problem, with its model loaded."""
+        model = load(self.model)
         return Problem(
-            load(self.model), self.goals, self.duration,
+            model, self.goals, self.duration,
             symmetry=self.symmetry, travel=self.travel or None, speed=self.speed,  # type: ignore[arg-type]
             start=self.start, finish=self.finish, still=tuple(self.still), rest=tuple(self.rest),
             bounds=self.bounds,
             target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
-            parameters=self.parameters,
+            parameters=self.parameters, tracks=self._tracks(model),
         )  # fmt: skip
+
+    def _tracks(self, model: Model) -> tuple[Track, ...]:
+        if not self.track or not self.goals.get(TRACKING, 0.0):
+            return ()
+        source: Any = self.track.get("reference")
+        if not isinstance(source, str):
+            raise BioenvError(f"track needs a reference: a name or a motion file, not {source!r}")
+        if Path(source).suffix in MOTION_FILES:
+            source = Motion.load(source)
+        curves = self.track.get("curves", ("hip_flexion", "knee_angle", "ankle_angle"))
+        return tracks(model, source, tuple(curves), 0.5 if self.symmetry == "mirror" else 1.0)
 
     def stages(self, warm: Motion | None = None, resumed: bool = False) -> list[Stage]:
         """The homotopy, rescaled to `mesh`: the last stage alone from an optimized motion."""
@@ -167,14 +185,21 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
 
 
 def _stage(row: Mapping[str, Any], mesh: int) -> Stage:
-    known = ("mesh", "smoothing", "softness", "tolerance", "max_iterations", "mu", "assist")
+    known = ("mesh", "smoothing", "softness", "tolerance", "max_iterations", "mu", "assist",
+             "carried")  # fmt: skip
     for key, value in row.items():
+        if key == "carried" and isinstance(value, bool):
+            continue
+        if key == "goals" and isinstance(value, Mapping):
+            for name, weight in value.items():
+                _number(f"stage: goals.{name}", weight)
+            continue
         if key not in known:
-            raise BioenvError(f"stage: {unknown('key', key, known)}")
+            raise BioenvError(f"stage: {unknown('key', key, (*known, 'goals'))}")
         _number(f"stage: {key}", value)
     sharp = {key: float(row[key]) for key in ("smoothing", "softness") if key in row}
     rest = {key: row[key] for key in known[3:] if key in row}
-    return Stage(mesh=mesh, parameters=sharp, **rest)
+    return Stage(mesh=mesh, parameters=sharp, goals=dict(row.get("goals", {})), **rest)
 
 
 def _parsed(text: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ class Stage:
 
     assist: largest reserve forces on coordinates but the vertical, in body weights (hinges: body
     weights times 0.1 m); 0 in the last stage.
+    carried: the body may be carried too, by reserves on the vertical, all of them cheap.
+    goals: weights that differ from the problem's; the last stage has the problem's own.
     """
 
     mesh: int = 50
@@ -58,6 +60,8 @@ class Stage:
     max_iterations: int = 1000
     assist: float = 0.0
     mu: float = 1e-3
+    carried: bool = False
+    goals: Mapping[str, float] = field(default_factory=dict)
 
 
 def solve(
@@ -86,8 +90,11 @@ def solve(
 
     Raises BioenvError for an unknown parameter.
     """
-    if not stages or stages[-1].assist:
-        raise BioenvError("the last stage must be without assist, or its movement is not physical")
+    if not stages or stages[-1].assist or stages[-1].goals:
+        raise BioenvError(
+            "the last stage must be without assist, or its movement is not physical, and with the "
+            "problem's own goals"
+        )
     wall, cpu = time.perf_counter(), time.process_time()
     steps: list[Step] = []
     multipliers: Array | None = None
@@ -95,8 +102,14 @@ def solve(
     trajectory = guess
     for stage in stages:
         begun = time.process_time()
-        if made is None or made.mesh != stage.mesh:
-            made, multipliers = Transcription(problem, symbolic, stage.mesh, threads), None
+        staged = replace(problem, goals={**problem.goals, **stage.goals})
+        if (
+            made is None
+            or (made.mesh, made.carried) != (stage.mesh, stage.carried)
+            or made.problem.goals != staged.goals
+        ):
+            made = Transcription(staged, symbolic, stage.mesh, threads, stage.carried)
+            multipliers = None
         made.lower, made.upper = made.bounds(stage.assist)
         p = parameter_vector(symbolic, {**problem.parameters, **stage.parameters})
         left = max_seconds - (time.process_time() - cpu)

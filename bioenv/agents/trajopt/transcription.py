@@ -35,6 +35,7 @@ from bioenv.agents.trajopt.goals import (
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.splines import Layout
+from bioenv.models.skeleton import floating
 
 Array = NDArray[np.float64]
 Row = tuple[str, ca.SX, float, float]  # label, value, lowest, highest
@@ -42,7 +43,9 @@ Row = tuple[str, ca.SX, float, float]  # label, value, lowest, highest
 # Sizes of the unknowns: control points of coordinates, of activations.
 _COORDINATE, _ACTIVATION = 0.1, 1.0
 _VELOCITY, _ACCELERATION, _LEVER = 5.0, 50.0, 0.1
-_RESERVE_COST = 10.0  # of the mean squared reserves, in (body weights)^2
+# Of the mean squared reserves, in (body weights)^2: joints may be moved by motors, but the body as a
+# whole should not be carried.
+_ROOT_RESERVE, _JOINT_RESERVE = 10.0, 0.1
 _SWAY = 1.0  # m that the travelling coordinate may be before or behind its mean speed
 _FARTHEST = 100.0  # m
 
@@ -55,7 +58,10 @@ class Transcription:
         lower, upper (size,): bounds of the scaled unknowns.
     """
 
-    def __init__(self, problem: Problem, symbolic: Any, mesh: int, threads: int = 1) -> None:
+    def __init__(
+        self, problem: Problem, symbolic: Any, mesh: int, threads: int = 1, carried: bool = False
+    ) -> None:
+        self.carried = carried
         self.problem, self.symbolic, self.mesh = problem, symbolic, mesh
         self.nq, self.nm = len(problem.model.coordinates), len(problem.model.muscles)
         self.layout = Layout.of(problem, mesh)
@@ -116,7 +122,8 @@ class Transcription:
         if self._travel is not None:
             q[self._travel] += travelled * share
             v[self._travel] += travelled / duration
-        return Point(self.symbolic, q, v, second / h**2, act, change / h, self.p)
+        phase = share * (0.5 if self.problem.symmetry == "mirror" else 1.0)
+        return Point(self.symbolic, q, v, second / h**2, act, change / h, self.p, phase)
 
     @property
     def _cuts(self) -> list[int]:
@@ -152,7 +159,9 @@ class Transcription:
             *(f"excitation of {n} above 1" for n in names[1]),
             *(f"excitation of {n} below 0" for n in names[1]),
         )
-        cost = self._cost(s, d[2:]) + _RESERVE_COST * ca.sumsqr(reserve)
+        root = floating(problem.model.mj) & (not self.carried)
+        price = np.where(root, _ROOT_RESERVE, _JOINT_RESERVE)
+        cost = self._cost(s, d[2:]) + ca.dot(ca.DM(price), reserve**2)
         share = np.arange(k) / self.mesh
         zero, none, one = np.zeros(self.nq), np.full(self.nm, np.inf), np.ones(self.nm)
         index = self._read(self._instants[:k], self.reserves, self._ends(k))
@@ -274,7 +283,7 @@ class Transcription:
         if self._travel is not None:
             low[self._travel], high[self._travel] = -_SWAY, _SWAY
             ends[:, 0] = -_FARTHEST, _FARTHEST
-        reserve = np.tile(np.where(problem.vertical, 0.0, assist), self.layout.nodes)
+        reserve = np.tile(np.where(problem.vertical & (not self.carried), 0.0, assist), self.layout.nodes)
         limits = []
         for sign, q, act, end in zip((-1, 1), (low, high), problem.activation, ends, strict=True):
             row = np.tile(np.concatenate([q, np.full(self.nm, act)]), (count, 1))

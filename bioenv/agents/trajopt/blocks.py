@@ -204,7 +204,7 @@ def _curved(one: _Placed) -> Part:
     mirrored = factor * (first != second)[None, :, None, None]
     row, column = np.stack([a, b], axis=-1), np.stack([b, a], axis=-1)
     factor = np.stack([factor, mirrored], axis=-1) * (row <= column)
-    flat = (one.n, first.size, -1)
+    flat = (one.n, first.size, 2 * index.shape[2] ** 2)
     return row.reshape(flat), column.reshape(flat), factor.reshape(flat)
 
 

@@ -27,7 +27,6 @@ from bioenv.models.goals import (
     LOADING_RATE_SIZE,
 )
 
-
 _LIMIT = 1.0  # N*m over which the torque's absolute value is rounded
 _HINGE = mujoco.mjtJoint.mjJNT_HINGE
 STANCE = 0.62
@@ -38,7 +37,8 @@ STANCE = 0.62
 class Point:
     """One instant of the movement in symbols: q (nq,), v, a (nq,), act, rate (nm,), p.
 
-    `phase` is the gait clock: cycles since the start of the movement. `symbolic` gives forces as functions of these; what is not asked for is not built.
+    `phase` is the gait clock: cycles since the start of the movement. `symbolic` gives forces as
+    functions of these; what is not asked for is not built.
     """
 
     symbolic: Any
@@ -136,7 +136,7 @@ def _forward(model: Model) -> np.ndarray:
 def _limit_torque(s: Point) -> ca.SX:
     """N*m, sum of the torques of ligaments and bone at the ends of the ranges."""
     torque = s.symbolic.limit_torque(s.q, s.v, s.a, s.p)
-    return sum((smooth.absolute(torque[i], _LIMIT) - _LIMIT for i in range(torque.numel())), ca.SX(0))
+    return ca.sum1(smooth.absolute(torque, _LIMIT) - _LIMIT)
 
 
 def _acceleration(s: Point) -> ca.SX:

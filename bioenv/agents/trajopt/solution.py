@@ -168,7 +168,9 @@ def terms(made: Transcription, x: Array, p: Array) -> dict[str, float]:
     w, z = (ca.SX.sym(name, 3 * nq + 2 * nm) for name in "wz")
     h, phase, wanted, sd = (ca.SX.sym(x, k) for x, k in zip("hfws", (1, 1, n, n), strict=True))
     cuts = np.cumsum([0, nq, nq, nq, nm, nm]).tolist()
-    s, after = (Point(made.symbolic, *ca.vertsplit(u, cuts), made.p, phase) for u in (w, z))
+    s, after = (
+        Point(made.symbolic, *ca.vertsplit(u, cuts), p=made.p, phase=phase) for u in (w, z)
+    )
     share = np.linspace(0.0, 1.0, made.mesh + 1)
     clock = share * (0.5 if problem.symmetry == "mirror" else 1.0)
     weight = np.full(made.mesh + 1, 1.0 / made.mesh)
@@ -182,6 +184,7 @@ def terms(made: Transcription, x: Array, p: Array) -> dict[str, float]:
             continue
         term = AT_POINT[name](s) if name in AT_POINT else tracking(s, problem.tracks, wanted, sd)
         f = ca.Function("term", [w, phase, wanted, sd, made.p], [term])
-        curves = [np.array([c.at(share)[i] for c in problem.tracks]).reshape(n, len(share)) for i in (0, 1)]
+        known = [c.at(share) for c in problem.tracks]
+        curves = [np.array([one[i] for one in known]).reshape(n, share.size) for i in (0, 1)]
         found[name] = k * float(np.asarray(f(columns, clock[None], *curves, p)).ravel() @ weight)
     return found

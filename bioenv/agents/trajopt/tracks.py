@@ -44,7 +44,8 @@ class Track:
                 f"track {self.name}: mean and sd need one shape (k,), got {self.mean.shape} and "
                 f"{self.sd.shape}"
             )
-        if not (np.isfinite(self.mean).all() and np.isfinite(self.sd).all() and (self.sd > 0).all()):
+        known = np.isfinite(self.mean) & np.isfinite(self.sd) & (self.sd > 0)
+        if not known.all():
             raise BioenvError(f"track {self.name}: mean must be finite, sd finite and above 0")
 
     def at(self, share: ArrayLike) -> tuple[Array, Array]:

@@ -43,8 +43,8 @@ Row = tuple[str, ca.SX, float, float]  # label, value, lowest, highest
 # Sizes of the unknowns: control points of coordinates, of activations.
 _COORDINATE, _ACTIVATION = 0.1, 1.0
 _VELOCITY, _ACCELERATION, _LEVER = 5.0, 50.0, 0.1
-# Of the mean squared reserves, in (body weights)^2: joints may be moved by motors, but the body as a
-# whole should not be carried.
+# Of the mean squared reserves, in (body weights)^2: joints may be moved by motors, but the body as
+# a whole should not be carried.
 _ROOT_RESERVE, _JOINT_RESERVE = 10.0, 0.1
 _SWAY = 1.0  # m that the travelling coordinate may be before or behind its mean speed
 _FARTHEST = 100.0  # m
@@ -54,15 +54,14 @@ class Transcription:
     """The program of a problem on a mesh, and the way between its unknowns and a trajectory.
 
     Attributes:
-        program: functions, bounds of the constraints.
+        program: functions, bounds of the constraints. carried: whether reserves may lift the body.
         lower, upper (size,): bounds of the scaled unknowns.
     """
 
     def __init__(
         self, problem: Problem, symbolic: Any, mesh: int, threads: int = 1, carried: bool = False
     ) -> None:
-        self.carried = carried
-        self.problem, self.symbolic, self.mesh = problem, symbolic, mesh
+        self.problem, self.symbolic, self.mesh, self.carried = problem, symbolic, mesh, carried
         self.nq, self.nm = len(problem.model.coordinates), len(problem.model.muscles)
         self.layout = Layout.of(problem, mesh)
         points, reserves = self.layout.count * self.layout.width, self.layout.nodes * self.nq
@@ -283,7 +282,8 @@ class Transcription:
         if self._travel is not None:
             low[self._travel], high[self._travel] = -_SWAY, _SWAY
             ends[:, 0] = -_FARTHEST, _FARTHEST
-        reserve = np.tile(np.where(problem.vertical & (not self.carried), 0.0, assist), self.layout.nodes)
+        firm = problem.vertical & (not self.carried)
+        reserve = np.tile(np.where(firm, 0.0, assist), self.layout.nodes)
         limits = []
         for sign, q, act, end in zip((-1, 1), (low, high), problem.activation, ends, strict=True):
             row = np.tile(np.concatenate([q, np.full(self.nm, act)]), (count, 1))

@@ -77,4 +77,4 @@ def test_a_solution_is_plain_figures_and_a_motion_that_warms(tmp_path: Path) -> 
     # Slowly is cheapest.
     assert figures["duration_s"] == pytest.approx(1.2, abs=1e-3)
     again = solve(problem, particle(), from_motion(problem, solution.motion, 16), [Stage(16)])
-    assert again.objective == pytest.approx(solution.objective, rel=1e-4)
+    assert again.objective == pytest.approx(solution.objective, rel=1e-3)

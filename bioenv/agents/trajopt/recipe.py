@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bioenv.agents.trajopt.goals import TRACKING
 from bioenv.agents.trajopt.guess import Trajectory, from_motion, perturbed, static, step
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.solver import Stage
 from bioenv.agents.trajopt.tracks import Track, tracks
+from bioenv.envs.catalog.walk import stride_time
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model, load
 from bioenv.motion import Motion
@@ -29,7 +32,8 @@ class SolveRecipe:
 
     Attributes:
         model: name or path of a model.
-        duration, speed: s and m/s; one number, or lowest and highest.
+        duration, speed: s and m/s; one number, or lowest and highest. A duration of "clock" is that
+            of the walking tasks' gait clock at the mean speed.
         mesh: intervals of the last stage; earlier stages keep their share of it.
         guess: "static", the home pose carried along; "step", a hand-drawn step.
         seed: above 0, the guess is changed by smooth random waves of that seed.
@@ -42,7 +46,7 @@ class SolveRecipe:
     """
 
     model: str
-    duration: tuple[float, float]
+    duration: tuple[float, float] | str
     goals: Mapping[str, float]
     name: str = ""
     description: str = ""
@@ -69,13 +73,22 @@ class SolveRecipe:
         """The problem, with its model loaded."""
         model = load(self.model)
         return Problem(
-            model, self.goals, self.duration,
+            model, self.goals, self._duration(),
             symmetry=self.symmetry, travel=self.travel or None, speed=self.speed,  # type: ignore[arg-type]
             start=self.start, finish=self.finish, still=tuple(self.still), rest=tuple(self.rest),
             bounds=self.bounds,
             target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
             parameters=self.parameters, tracks=self._tracks(model),
         )  # fmt: skip
+
+    def _duration(self) -> tuple[float, float]:
+        if not isinstance(self.duration, str):
+            return self.duration
+        if self.speed is None:
+            raise BioenvError('duration = "clock" needs a speed')
+        stride = float(stride_time(np.array([[np.mean(self.speed)]]))[0])
+        length = stride * (0.5 if self.symmetry == "mirror" else 1.0)
+        return length, length
 
     def _tracks(self, model: Model) -> tuple[Track, ...]:
         if not self.track or not self.goals.get(TRACKING, 0.0):
@@ -168,7 +181,7 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
         if key not in values:
             raise BioenvError(f"{where}: key {key!r} is missing")
     for key in ("duration", "speed", "activation"):
-        if values.get(key) is not None:
+        if values.get(key) is not None and (key, values[key]) != ("duration", "clock"):
             values[key] = _range(f"{where}: {key}", values[key])
     for key in ("mesh", "warm_stages", "seed"):
         if not isinstance(values.get(key, 0), int) or values.get(key, 0) < 0:

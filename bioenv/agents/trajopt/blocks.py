@@ -10,7 +10,7 @@ with the block, not with the mesh or with what stands behind the numbers that it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import casadi as ca
 import numpy as np
@@ -30,6 +30,8 @@ class Block:
         name: for messages.
         w (nw,), d (nd,), p (np,): SX symbols.
         g (ng,): constraints, SX. cost: SX scalar, the share of the objective.
+        squares (nr,): SX whose squares are added to the objective; of their curvature only the
+            product of slopes is used (Gauss-Newton).
         labels: what each constraint is, for messages; lower, upper (ng,): its bounds.
         index (n, nw, k): for each of the n places, which unknowns each number sums up,
         weight (nw, k): and with which weights; 0 for none.
@@ -50,6 +52,7 @@ class Block:
     weight: Array
     data: Array
     time: Array
+    squares: ca.SX = field(default_factory=lambda: ca.SX(0, 1))
 
 
 class _Placed:
@@ -57,13 +60,15 @@ class _Placed:
 
     def __init__(self, block: Block, first_row: int, threads: int) -> None:
         self.block, self.n = block, len(block.index)
-        w, d, p, g, cost = block.w, block.d, block.p, block.g, block.cost
+        w, d, p, g = block.w, block.d, block.p, block.g
+        cost = block.cost + ca.sumsqr(block.squares)
         self.ng = g.numel()
         self.rows = first_row + np.arange(self.n * self.ng).reshape(self.n, self.ng)
         lam_f, lam_g = ca.SX.sym("lam_f"), ca.SX.sym("lam_g", self.ng)
         jacobian, gradient = ca.jacobian(g, w), ca.gradient(cost, w)
-        lagrangian = lam_f * cost + (ca.dot(lam_g, g) if self.ng else 0)
-        hessian = ca.triu(ca.hessian(lagrangian, w)[0])
+        lagrangian = lam_f * block.cost + (ca.dot(lam_g, g) if self.ng else 0)
+        slope = ca.jacobian(block.squares, w)
+        hessian = ca.triu(ca.hessian(lagrangian, w)[0] + 2.0 * lam_f * (slope.T @ slope))
         self.jacobian_entries = np.array(jacobian.sparsity().get_triplet(), dtype=np.intp)
         self.hessian_entries = np.array(hessian.sparsity().get_triplet(), dtype=np.intp)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import casadi as ca
 import mujoco
@@ -72,6 +72,24 @@ def time_constants(model: Model, act: ca.SX) -> tuple[ca.SX, ca.SX]:
     return ca.DM(model.muscle.tau_act) * shape, ca.DM(model.muscle.tau_deact) / shape
 
 
+class Squares(NamedTuple):
+    """A goal that is a sum of squares, by what is squared.
+
+    The solver leaves the residuals' own curvature out of the Hessian (Gauss-Newton, e.g. Nocedal
+    and Wright 2006, 10.3): it is dear, and what is left cannot bend the wrong way.
+    """
+
+    residual: ca.SX
+
+
+Term = ca.SX | Squares
+
+
+def value(term: Term) -> ca.SX:
+    """The value of a goal."""
+    return ca.sumsqr(term.residual) if isinstance(term, Squares) else term
+
+
 def _effort(s: Point) -> ca.SX:
     return ca.sumsqr(s.act) / s.act.numel()
 
@@ -85,14 +103,14 @@ def _metabolic(s: Point) -> ca.SX:
     return ca.sum1(rate) / s.model.mass
 
 
-def _joint_load(s: Point) -> ca.SX:
+def _joint_load(s: Point) -> Squares:
     force = s.symbolic.joint_contact(s.q, s.v, s.a, s.act, s.p)
-    return ca.sumsqr(force) / (force.shape[0] * s.model.body_weight**2)
+    return Squares(ca.vec(force) / (np.sqrt(force.shape[0]) * s.model.body_weight))
 
 
-def _ground_impact(s: Point) -> ca.SX:
+def _ground_impact(s: Point) -> Squares:
     load = s.ground_reaction_force[:, 2] / s.model.body_weight
-    return ca.sumsqr(ca.fmax(load - IMPACT_THRESHOLD, 0.0))
+    return Squares(ca.fmax(load - IMPACT_THRESHOLD, 0.0))
 
 
 def _contact_loss(s: Point) -> ca.SX:
@@ -104,7 +122,7 @@ def _footsteps(s: Point) -> ca.SX:
     """Distance from stepping in time: mean squared errors, feet in (m/s)^2 and (5 cm)^2.
 
     The contact points of a foot stand for the share `STANCE` of the gait clock's cycle, then swing
-    to their next place in a parabola of velocity, 8 cm higher; the joints stay near the home pose,
+    to their next place in a parabola of velocity, 14 cm higher; the joints stay near the home pose,
     1 rad. Only the speed is in it. A first stage needs it: a body that stands does not know that
     it could take steps.
     """
@@ -121,7 +139,7 @@ def _footsteps(s: Point) -> ca.SX:
         phase = s.phase + (0.5 if model.feet[foot] == "l" else 0.0)
         swing = ca.fmax((phase - ca.floor(phase) - STANCE) / (1.0 - STANCE), 0.0)
         wanted = forward * 6.0 * swing * (1.0 - swing) / (1.0 - STANCE)
-        height = float(standing[i]) + 0.08 * ca.sin(np.pi * swing)
+        height = float(standing[i]) + 0.14 * ca.sin(np.pi * swing)
         error += (change[i, 0] - wanted) ** 2 + ((here[i, 2] - height) / 0.05) ** 2
     bent = (s.q - model.home)[np.flatnonzero(model.mj.jnt_type == _HINGE).tolist()]
     return error / max(len(feet), 1) + ca.sumsqr(bent) / max(bent.numel(), 1)
@@ -149,21 +167,21 @@ def _activation_rate(s: Point) -> ca.SX:
     return ca.sumsqr(s.rate / ACTIVATION_RATE_SIZE) / s.rate.numel()
 
 
-def _smoothness(s: Point, t: Point, h: ca.SX) -> ca.SX:
+def _smoothness(s: Point, t: Point, h: ca.SX) -> Squares:
     step = (t.excitation - s.excitation) * (CONTROL_DT / h)
-    return ca.sumsqr(step) / step.numel()
+    return Squares(step / np.sqrt(step.numel()))
 
 
-def _loading_rate(s: Point, t: Point, h: ca.SX) -> ca.SX:
+def _loading_rate(s: Point, t: Point, h: ca.SX) -> Squares:
     """Squared rate of the ground reaction force in (20 body weights/s)^2, summed over feet."""
     change = (t.ground_reaction_force - s.ground_reaction_force) / s.model.body_weight
-    return ca.sumsqr(change / (h * LOADING_RATE_SIZE))
+    return Squares(ca.vec(change) / (h * LOADING_RATE_SIZE))
 
 
-def _jerk(s: Point, t: Point, h: ca.SX) -> ca.SX:
+def _jerk(s: Point, t: Point, h: ca.SX) -> Squares:
     """Mean squared jerk of the hand in (100 m/s^3)^2 (Flash & Hogan 1985)."""
     change = hand_acceleration(t) - hand_acceleration(s)
-    return ca.sumsqr(change / h / 100.0)
+    return Squares(change / h / 100.0)
 
 
 def hand_acceleration(s: Point) -> ca.SX:
@@ -176,7 +194,7 @@ def hand_acceleration(s: Point) -> ca.SX:
     return ca.Function("hand", [q, v, a], [found])(s.q, s.v, s.a)
 
 
-def tracking(s: Point, tracks: Sequence[Track], wanted: ca.SX, sd: ca.SX) -> ca.SX:
+def tracking(s: Point, tracks: Sequence[Track], wanted: ca.SX, sd: ca.SX) -> Squares:
     """Mean squared distance from what is tracked, in standard deviations; wanted, sd (tracks,)."""
     found = []
     for track in tracks:
@@ -185,7 +203,7 @@ def tracking(s: Point, tracks: Sequence[Track], wanted: ca.SX, sd: ca.SX) -> ca.
             found.append(s.q[s.model.coordinate_index(track.name)])
         else:
             found.append(s.ground_reaction_force[force] / s.model.body_weight)
-    return ca.sumsqr((ca.vertcat(*found) - wanted) / sd) / len(tracks)
+    return Squares((ca.vertcat(*found) - wanted) / sd / np.sqrt(len(tracks)))
 
 
 def site(s: Point, name: str) -> ca.SX:
@@ -194,7 +212,7 @@ def site(s: Point, name: str) -> ca.SX:
     return s.symbolic.positions(s.q)[row, :].T
 
 
-AT_POINT: Mapping[str, Callable[[Point], ca.SX]] = {
+AT_POINT: Mapping[str, Callable[[Point], Term]] = {
     "effort": _effort,
     "effort_cubed": _effort_cubed,
     "metabolic": _metabolic,
@@ -208,7 +226,7 @@ AT_POINT: Mapping[str, Callable[[Point], ca.SX]] = {
 }
 """Functions of one instant."""
 
-BETWEEN: Mapping[str, Callable[[Point, Point, ca.SX], ca.SX]] = {
+BETWEEN: Mapping[str, Callable[[Point, Point, ca.SX], Term]] = {
     "smoothness": _smoothness,
     "jerk": _jerk,
     "loading_rate": _loading_rate,

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.agents.atomic import write_bytes
-from bioenv.agents.trajopt.consistency import consistency
-from bioenv.agents.trajopt.goals import AT_POINT, BETWEEN, Point, tracking
+from bioenv.agents.trajopt.consistency import consistency, judged
+from bioenv.agents.trajopt.goals import AT_POINT, BETWEEN, Point, tracking, value
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.movement import motion_of
 from bioenv.agents.trajopt.transcription import Transcription
@@ -128,7 +128,7 @@ def build(
         status=result["status"], message=message, objective=result["f"],
         terms=terms(made, result["x"], p), violation=violation, optimality=optimality,
         complementarity=complementarity,
-        mujoco=consistency(made.problem.model, trajectory),
+        mujoco=consistency(judged(made.symbolic, p), trajectory),
         iterations=sum(s.iterations for s in steps),
         cpu_s=cpu_s, wall_s=wall_s, mesh=made.mesh, steps=tuple(steps), trajectory=trajectory,
         motion=motion_of(made.problem, made.symbolic, trajectory, p), unknowns=result["x"],
@@ -175,16 +175,18 @@ def terms(made: Transcription, x: Array, p: Array) -> dict[str, float]:
     clock = share * (0.5 if problem.symmetry == "mirror" else 1.0)
     weight = np.full(made.mesh + 1, 1.0 / made.mesh)
     weight[[0, -1]] /= 2.0
+    price = t.duration if problem.total else 1.0
     found = {}
     for name, k in problem.goals.items():
         if name in BETWEEN:
-            f = ca.Function("term", [w, z, h, made.p], [BETWEEN[name](s, after, h)])
+            f = ca.Function("term", [w, z, h, made.p], [value(BETWEEN[name](s, after, h))])
             values = f(columns[:, :-1], columns[:, 1:], t.duration / made.mesh, p)
-            found[name] = k * float(np.asarray(values).mean())
+            found[name] = price * k * float(np.asarray(values).mean())
             continue
         term = AT_POINT[name](s) if name in AT_POINT else tracking(s, problem.tracks, wanted, sd)
-        f = ca.Function("term", [w, phase, wanted, sd, made.p], [term])
+        f = ca.Function("term", [w, phase, wanted, sd, made.p], [value(term)])
         known = [c.at(share) for c in problem.tracks]
         curves = [np.array([one[i] for one in known]).reshape(n, share.size) for i in (0, 1)]
-        found[name] = k * float(np.asarray(f(columns, clock[None], *curves, p)).ravel() @ weight)
+        values = np.asarray(f(columns, clock[None], *curves, p)).ravel()
+        found[name] = price * k * float(values @ weight)
     return found

@@ -62,6 +62,18 @@ class Reference:
     speed: float
 
 
+def suited_stride_time(source: ReferenceGait, model: Model) -> float:
+    """Stride time s at which a gait's angles carry a model at the gait's speed.
+
+    At the person's cadence the same angles would carry longer legs faster, and feet would slip in
+    the reference itself.
+    """
+    thigh, shank = (
+        float(np.hypot(*model.mj.body(b).pos[[0, 2]])) for b in ("tibia_r", "calcn_r")
+    )
+    return source.for_legs(thigh, shank).cycle_s
+
+
 def measured_reference(name: str, cycle_s: float) -> Reference:
     """Reference gait ``name`` of :mod:`bioenv.lab`, one stride lasting ``cycle_s`` s."""
 

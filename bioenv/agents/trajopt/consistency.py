@@ -6,15 +6,29 @@ needs; its own muscles, with its own paths, say which ones the activations give.
 
 from __future__ import annotations
 
+from typing import Any
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.models import Model, muscle
+from bioenv.models.changed import with_parameters
 from bioenv.models.skeleton import floating
 
 Array = NDArray[np.float64]
+
+
+def judged(symbolic: Any, p: Array) -> Model:
+    """The MuJoCo model of a symbolic one with parameters p: its strength and gravity, not softness.
+
+    Where p says neither, it is the model as it is.
+    """
+    slices, model = symbolic.parameters.slices, symbolic.model
+    strength = p[slices["strength"]] if "strength" in slices else 1.0
+    gravity = p[slices["gravity"]] if "gravity" in slices else model.mj.opt.gravity
+    return with_parameters(model, strength, gravity)
 
 
 def consistency(model: Model, trajectory: Trajectory) -> dict[str, float]:
@@ -24,8 +38,6 @@ def consistency(model: Model, trajectory: Trajectory) -> dict[str, float]:
         at the nodes and, ``..._between``, halfway between them: for a floating body
         ``root_force`` and ``root_force_peak`` in percent of body weight and ``root_moment`` N*m;
         ``joint_torque`` N*m, the worst coordinate's. Root mean squares but for the peak.
-
-    Scaled strength, gravity and the like are the solver's: the model here is as its file has it.
     """
     found = {}
     for suffix, t in (("", trajectory), ("_between", halfway(trajectory))):

@@ -1,4 +1,4 @@
-"""MuJoCo's contact of spheres and capsules with fixed planes, as a law explicit in qacc.
+"""MuJoCo's contact of spheres and capsules with fixed flat faces, as a law explicit in qacc.
 
 A soft contact of MuJoCo needs no solver once the acceleration is known: every contact's force
 follows from its own distance, velocity and acceleration. Elliptic cones (MuJoCo documentation,
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import casadi as ca
 import mujoco
+import numpy as np
 
 from bioenv.agents.trajopt import rigid, smooth, soft_constraint
 from bioenv.agents.trajopt.contact_pairs import ContactPoint
@@ -22,6 +23,8 @@ ONSET = 1e-4
 """m over which touch-down is rounded, per unit of smoothing."""
 ACCELERATION = 0.1
 """m/s^2 over which lift-off and the friction cone are rounded, per unit of smoothing."""
+EDGE = 2e-3
+"""m over which a contact fades where the sphere's center leaves a box's face, per unit."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,20 @@ def contacts(
         )
         law = _elliptic if kin.mj.opt.cone == mujoco.mjtCone.mjCONE_ELLIPTIC else _pyramidal
         force = law(kin.mj, spec, distance - spec.margin, rate, push, smoothing) / softness
+        force = force * _over(spec, center, smoothing)
         out.append(Contact(spec.body, frame.T @ force, point, frame.T @ rate))
     return out
+
+
+def _over(spec: ContactPoint, center: ca.SX, smoothing: ca.SX) -> ca.SX:
+    """1 over the face, 0 beside it. MuJoCo's sphere would roll over the edge instead."""
+    share = ca.SX(1.0)
+    for side, half in zip(spec.face.sides, spec.face.half, strict=True):
+        if np.isfinite(half):
+            along = ca.dot(ca.SX(side), center - ca.SX(spec.face.point))
+            for inside in (float(half) - along, float(half) + along):
+                share = share * smooth.step(inside, EDGE * smoothing)
+    return share
 
 
 def _frame(kin: rigid.Kinematics, spec: ContactPoint) -> ca.SX:

@@ -1,4 +1,8 @@
-"""Which points of a model can touch a fixed plane, with the parameters of their contact."""
+"""Which points of a model can touch a fixed flat face, with the parameters of their contact.
+
+A face is a plane, or the uppermost face of a box that does not move: a seat, a step. A box's other
+faces and its edges are not expressed; where a sphere's center leaves the face, its contact fades.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +16,34 @@ from numpy.typing import NDArray
 from bioenv.errors import BioenvError
 
 Array = NDArray[np.float64]
-_PLANE, _SPHERE, _CAPSULE = (
-    int(kind)
-    for kind in (
-        mujoco.mjtGeom.mjGEOM_PLANE, mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CAPSULE
-    )
-)  # fmt: skip
+_PLANE, _SPHERE, _CAPSULE, _BOX = (
+    int(getattr(mujoco.mjtGeom, f"mjGEOM_{kind}")) for kind in ("PLANE", "SPHERE", "CAPSULE", "BOX")
+)
+_FLAT = (_PLANE, _BOX)
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A flat face: normal (3,) outward, point (3,) m on it, world.
+
+    sides (2, 3) unit vectors along its edges and half (2,) m; half is infinite for a plane.
+    """
+
+    normal: Array
+    point: Array
+    sides: Array
+    half: Array
 
 
 @dataclass(frozen=True, eq=False)
 class ContactPoint:
-    """A sphere of a body over a fixed plane.
+    """A sphere of a body over a fixed face.
 
     name; body id; local (3,) m center in the body's frame; radius m; frame (3, 3) rows normal and
     two tangents, world; axis (3,) of a capsule in the body's frame, along which the first tangent
-    turns, or None; offset m of the plane along its normal; margin m; friction (2,) sliding
-    along the tangents, None without; solref, solref_friction, solimp: MuJoCo's; inverse_weight
-    1/kg of both bodies.
+    turns, or None; offset m of the face along its normal; face: how far it goes; margin m;
+    friction (2,) sliding along the tangents, None without; solref, solref_friction, solimp:
+    MuJoCo's; inverse_weight 1/kg of both bodies.
     """
 
     name: str
@@ -38,6 +53,7 @@ class ContactPoint:
     frame: Array
     axis: Array | None
     offset: float
+    face: Face
     margin: float
     friction: Array | None
     solref: Array
@@ -60,7 +76,7 @@ def contact_points(mj: mujoco.MjModel) -> tuple[ContactPoint, ...]:
     """All contact points, explicit pairs first, in MuJoCo's order.
 
     Raises BioenvError for a pair of geoms that can collide but is not a sphere or capsule over a
-    plane that does not move, or with torsional or rolling friction.
+    plane, or a sphere over a box, that does not move; or with torsional or rolling friction.
     """
     if mj.opt.disableflags & (
         mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
@@ -70,7 +86,7 @@ def contact_points(mj: mujoco.MjModel) -> tuple[ContactPoint, ...]:
     mujoco.mj_kinematics(mj, data)
     out: list[ContactPoint] = []
     for first, second, law in _pairs(mj):
-        if int(mj.geom_type[second]) == _PLANE:
+        if int(mj.geom_type[second]) in _FLAT:
             first, second = second, first
         out += _points(mj, data, first, second, law)
     return tuple(out)
@@ -137,27 +153,17 @@ def _mixed(mj: mujoco.MjModel, g1: int, g2: int) -> _Law:
 
 
 def _points(
-    mj: mujoco.MjModel, data: mujoco.MjData, plane: int, other: int, law: _Law
+    mj: mujoco.MjModel, data: mujoco.MjData, flat: int, other: int, law: _Law
 ) -> list[ContactPoint]:
     kind, body = int(mj.geom_type[other]), int(mj.geom_bodyid[other])
-    fixed = mj.body_weldid[mj.geom_bodyid[plane]] == 0
-    round_shape = kind in (_SPHERE, _CAPSULE)
-    if int(mj.geom_type[plane]) != _PLANE or not round_shape or not fixed:
-        raise BioenvError(
-            f"contact of {_name(mj, plane)} with {_name(mj, other)} is not supported: expected a "
-            "fixed plane and a sphere or capsule; use those, or exclude the pair"
-        )
-    if law.dim not in (1, 3):
-        raise BioenvError(
-            f"contact of {_name(mj, plane)} with {_name(mj, other)} has condim {law.dim}; "
-            "supported: 1 and 3"
-        )
-    frame = _frame(data.geom_xmat[plane].reshape(3, 3)[:, 2])
+    _check(mj, flat, other, law)
+    face = _face(mj, data, flat)
+    frame = _frame(face.normal)
     axis = np.zeros(3)
     mujoco.mju_rotVecQuat(axis, np.array([0.0, 0.0, 1.0]), mj.geom_quat[other])
     half = float(mj.geom_size[other, 1]) if kind == _CAPSULE else 0.0
     ends = (1.0, -1.0) if half else (0.0,)
-    weight = mj.body_invweight0[[body, mj.geom_bodyid[plane]], 0].sum()
+    weight = mj.body_invweight0[[body, mj.geom_bodyid[flat]], 0].sum()
     return [
         ContactPoint(
             name=_name(mj, other) + ("" if not half else "_a" if end > 0 else "_b"),
@@ -166,7 +172,8 @@ def _points(
             radius=float(mj.geom_size[other, 0]),
             frame=frame,
             axis=axis if half else None,
-            offset=float(frame[0] @ data.geom_xpos[plane]),
+            offset=float(face.normal @ face.point),
+            face=face,
             margin=law.margin,
             friction=law.friction[:2].copy() if law.dim == 3 else None,
             solref=law.solref.copy(),
@@ -176,6 +183,34 @@ def _points(
         )
         for end in ends
     ]
+
+
+def _check(mj: mujoco.MjModel, flat: int, other: int, law: _Law) -> None:
+    """Raise BioenvError for shapes and frictions that the law cannot express."""
+    shapes = int(mj.geom_type[flat]), int(mj.geom_type[other])
+    fixed = mj.body_weldid[mj.geom_bodyid[flat]] == 0
+    if not fixed or shapes not in ((_PLANE, _SPHERE), (_PLANE, _CAPSULE), (_BOX, _SPHERE)):
+        raise BioenvError(
+            f"contact of {_name(mj, flat)} with {_name(mj, other)} is not supported: expected a "
+            "fixed plane and a sphere or capsule, or a fixed box and a sphere; use those, or "
+            "exclude the pair"
+        )
+    if law.dim not in (1, 3):
+        raise BioenvError(
+            f"contact of {_name(mj, flat)} with {_name(mj, other)} has condim {law.dim}; "
+            "supported: 1 and 3"
+        )
+
+
+def _face(mj: mujoco.MjModel, data: mujoco.MjData, geom: int) -> Face:
+    """A plane, or the face of a box that looks up most: on seats and steps one comes from above."""
+    axes, center = data.geom_xmat[geom].reshape(3, 3).T, data.geom_xpos[geom]
+    if int(mj.geom_type[geom]) == _PLANE:
+        return Face(axes[2].copy(), center.copy(), axes[:2].copy(), np.full(2, np.inf))
+    up = int(np.argmax(np.abs(axes[:, 2])))
+    normal = axes[up] * np.sign(axes[up, 2])
+    size, sides = mj.geom_size[geom], [i for i in range(3) if i != up]
+    return Face(normal, center + size[up] * normal, axes[sides], size[sides].copy())
 
 
 def _frame(normal: Array) -> Array:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 
 from bioenv.agents.trajopt.problem import Problem
-from bioenv.envs.gait import step_motion
+from bioenv.envs.columns import foot_geoms
+from bioenv.envs.gait import on_the_ground, step_motion
 from bioenv.errors import BioenvError
 from bioenv.motion import Motion
 
 Array = NDArray[np.float64]
+_BOW = 0.5  # rad
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +56,8 @@ class Trajectory:
 
 def static(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:
     """The home pose, carried along at the wanted speed; ends as the problem gives them."""
-    model = problem.model
+    model, ends = problem.model, _ends(problem)
     share = np.linspace(0.0, 1.0, mesh + 1)[:, None]
-    ends = [model.home.copy(), model.home.copy()]
-    for given in (problem.start, *([problem.finish] if problem.finish else [])):
-        for end in ends if given is problem.start else ends[1:]:
-            for name, value in given.items():
-                end[model.coordinate_index(name)] = value
     duration = float(np.mean(problem.duration))
     q = ends[0] + share * (ends[1] - ends[0])
     v = np.tile((ends[1] - ends[0]) / duration, (mesh + 1, 1))
@@ -70,6 +68,42 @@ def static(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:
     muscles = (mesh + 1, len(model.muscles))
     act = np.full(muscles, np.clip(activation, *problem.activation))
     return Trajectory(q, v, np.zeros_like(q), act, np.zeros(muscles), duration)
+
+
+def _ends(problem: Problem) -> Array:
+    """(2, nq) the home pose with what is given at the start, and at the end."""
+    model, ends = problem.model, np.tile(problem.model.home, (2, 1))
+    for first, given in ((0, problem.start), (1, problem.finish)):
+        for name, value in given.items():
+            i = model.coordinate_index(name)
+            ends[first:, [i, model.mirror_qpos[i]] if problem.symmetry == "sides" else i] = np.mean(value)
+    return ends
+
+
+def planted(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:
+    """From the start's pose to the end's, smoothly, with the feet where they stand: a rise.
+
+    On the way the trunk bows by half a radian, as it must where the feet are to carry the body.
+    """
+    model, (start, end) = problem.model, _ends(problem)
+    t = np.linspace(0.0, 1.0, mesh + 1)
+    ease = (t**3 * (10.0 - 15.0 * t + 6.0 * t**2))[:, None]
+    q = start + ease * (end - start)
+    bow = _BOW * np.sin(np.pi * t) ** 2
+    for name, sign in (("pelvis_tilt", -1.0), ("hip_flexion_r", 1.0), ("hip_flexion_l", 1.0)):
+        q[:, model.coordinate_index(name)] += sign * bow
+    q = on_the_ground(model, q)
+    feet, data, places = foot_geoms(model), mujoco.MjData(model.mj), []
+    for pose in q:
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(model.mj, data)
+        places.append(float(data.geom_xpos[feet, 0].mean()))
+    q[:, model.coordinate_index("pelvis_tx")] += places[0] - np.array(places)
+    duration = float(np.mean(problem.duration))
+    v = np.gradient(q, t * duration, axis=0)
+    act = np.full((mesh + 1, len(model.muscles)), np.clip(activation, *problem.activation))
+    a = np.gradient(v, t * duration, axis=0)
+    return Trajectory(q, v, a, act, np.zeros_like(act), duration)
 
 
 def step(problem: Problem, mesh: int, activation: float = 0.05) -> Trajectory:

@@ -42,7 +42,7 @@ def motion_of(problem: Problem, symbolic: Any, trajectory: Trajectory, p: Array)
 
     Channels: qpos, qvel, qacc, activation, excitation, muscle_force, muscle_length,
     muscle_velocity, joint_torque of the muscles, ground_reaction_force and center_of_pressure (of
-    each foot, and ``toes_<foot>`` of the share under its toes).
+    each foot, ``toes_<foot>`` of the share under its toes, and bodies that rest on a seat).
     """
     t, model = whole_stride(problem, trajectory), problem.model
 
@@ -65,9 +65,22 @@ def motion_of(problem: Problem, symbolic: Any, trajectory: Trajectory, p: Array)
     signals = {name: Signal(*pair, "optimized") for name, pair in channels.items()}
     if model.feet and symbolic.n_contact:
         signals |= _ground(symbolic, t, p)
-    meta = {"mass_kg": model.mass, "goals": dict(problem.goals), "rewarded": list(problem.goals),
-            "parameters": dict(problem.parameters), "symmetry": problem.symmetry}  # fmt: skip
-    return Motion(t.time, signals, model.name, meta)
+    return Motion(t.time, signals, model.name, _told(problem))
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    """What a reader of the motion should know: aims, what was given, and how it repeats."""
+    fixed = {"speed": problem.speed, "cadence": problem.duration}
+    told = {
+        "mass_kg": problem.model.mass, "goals": dict(problem.goals),
+        "rewarded": list(problem.goals), "tracks": [t.name for t in problem.tracks],
+        "imposed": [name for name, span in fixed.items() if span and span[0] == span[1]],
+        "parameters": dict(problem.parameters), "symmetry": problem.symmetry,
+        "travel": problem.travel or "",
+    }  # fmt: skip
+    if problem.added_mass:
+        told["added_mass_kg"] = dict(problem.added_mass)
+    return told
 
 
 def excitation(model: Model, t: Trajectory) -> Array:
@@ -86,7 +99,7 @@ def _muscle_path(symbolic: Any, t: Trajectory) -> tuple[Array, Array]:
 
 
 def _ground(symbolic: Any, t: Trajectory, p: Array) -> dict[str, Signal]:
-    """Force and center of pressure of each foot and of its toes."""
+    """Force and center of pressure of each foot, of its toes, and of bodies that rest."""
     count, n = len(t.q), symbolic.n_contact
     parameters = np.tile(p[:, None], (1, count))
     forces = symbolic.contact_force.map(count)(t.q.T, t.v.T, t.a.T, parameters)
@@ -101,6 +114,8 @@ def _ground(symbolic: Any, t: Trajectory, p: Array) -> dict[str, Signal]:
         toes = np.array([name == f"toes_{foot}" for name in bodies])
         if toes.any():
             groups[f"toes_{foot}"] = toes
+    for i in np.flatnonzero(symbolic.contact_foot < 0).tolist():  # on a seat
+        groups[bodies[i]] = (symbolic.contact_foot < 0) & (np.array(bodies) == bodies[i])
     total = np.stack([force[:, part].sum(axis=1) for part in groups.values()], axis=1)
     center = np.full(total.shape, np.nan)
     for i, part in enumerate(groups.values()):

@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 
 from bioenv.agents.trajopt.goals import TRACKING
-from bioenv.agents.trajopt.guess import Trajectory, from_motion, perturbed, static, step
-from bioenv.agents.trajopt.problem import Problem
+from bioenv.agents.trajopt.guess import Trajectory, from_motion, perturbed, planted, static, step
+from bioenv.agents.trajopt.problem import Problem, Range
 from bioenv.agents.trajopt.solver import Stage
-from bioenv.agents.trajopt.tracks import Track, tracks
+from bioenv.agents.trajopt.tracks import pace, source_of, tracks
 from bioenv.envs.catalog.walk import stride_time
+from bioenv.envs.task import task, tasks
 from bioenv.errors import BioenvError, unknown
-from bioenv.models import Model, load
+from bioenv.lab.reference import Reference
+from bioenv.models import Model, available, load
+from bioenv.models.changed import with_mass
 from bioenv.motion import Motion
 from bioenv.paths import agent_file
 
-_SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "track", "stage")
-MOTION_FILES = (".nc", ".npz")
-_GUESSES: Mapping[str, Any] = {"static": static, "step": step}
+_SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "mass", "track", "stage")
+_GUESSES: Mapping[str, Any] = {"static": static, "step": step, "planted": planted}
+_CURVES = ("hip_flexion", "knee_angle", "ankle_angle")
+_PACES = {"duration": ("clock", "reference"), "speed": ("reference",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +35,16 @@ class SolveRecipe:
     """What `bioenv solve` runs.
 
     Attributes:
-        model: name or path of a model.
+        model: name or path of a model, or a task ("bioenv/SitToStand-v0"), whose model it is.
         duration, speed: s and m/s; one number, or lowest and highest. A duration of "clock" is that
-            of the walking tasks' gait clock at the mean speed.
+            of the walking tasks' gait clock at the mean speed; "reference" is the reference's speed
+            and the duration at which what is tracked carries the model's legs that fast.
         mesh: intervals of the last stage; earlier stages keep their share of it.
-        guess: "static", the home pose carried along; "step", a hand-drawn step.
+        guess: "static", the home pose carried along; "step", a hand-drawn step; "planted", from
+            the start's pose to the end's with the feet where they stand.
         seed: above 0, the guess is changed by smooth random waves of that seed.
-        goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest,
+        mass: kg added to bodies, by name.
+        goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest, total,
             activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
         track: what the goal "tracking" follows: `reference`, a name of a measured reference or a
             motion file, and `curves` of it, see :func:`~bioenv.agents.trajopt.tracks.tracks`.
@@ -52,54 +59,67 @@ class SolveRecipe:
     description: str = ""
     symmetry: str = "none"
     travel: str = ""
-    speed: tuple[float, float] | None = None
+    speed: tuple[float, float] | str | None = None
     guess: str = "static"
     seed: int = 0
     mesh: int = 0
     max_seconds: float = 600.0
     still: tuple[str, ...] = ()
     rest: tuple[str, ...] = ()
+    total: bool = False
     activation: tuple[float, float] = (0.01, 1.0)
     bounds: Mapping[str, Any] = field(default_factory=dict)
-    start: Mapping[str, float] = field(default_factory=dict)
-    finish: Mapping[str, float] = field(default_factory=dict)
+    start: Mapping[str, Any] = field(default_factory=dict)
+    finish: Mapping[str, Any] = field(default_factory=dict)
     target: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
+    mass: Mapping[str, float] = field(default_factory=dict)
     track: Mapping[str, Any] = field(default_factory=dict)
     stage: Sequence[Mapping[str, Any]] = ()
     warm_stages: int = 0
 
     def problem(self) -> Problem:
         """The problem, with its model loaded."""
-        model = load(self.model)
+        model = with_mass(_body(self.model), self.mass)
+        cycles = 0.5 if self.symmetry == "mirror" else 1.0
+        source = self._source()
+        duration, speed = self._pace(model, source, cycles)
+        curves = tuple(self.track.get("curves", _CURVES))
         return Problem(
-            model, self.goals, self._duration(),
-            symmetry=self.symmetry, travel=self.travel or None, speed=self.speed,  # type: ignore[arg-type]
+            model, self.goals, duration,
+            symmetry=self.symmetry, travel=self.travel or None, speed=speed,  # type: ignore[arg-type]
             start=self.start, finish=self.finish, still=tuple(self.still), rest=tuple(self.rest),
             bounds=self.bounds,
             target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
-            parameters=self.parameters, tracks=self._tracks(model),
+            parameters=self.parameters, total=self.total, added_mass=self.mass,
+            tracks=() if source is None else tracks(model, source, curves, cycles),
         )  # fmt: skip
 
-    def _duration(self) -> tuple[float, float]:
-        if not isinstance(self.duration, str):
-            return self.duration
-        if self.speed is None:
-            raise BioenvError('duration = "clock" needs a speed')
-        stride = float(stride_time(np.array([[np.mean(self.speed)]]))[0])
-        length = stride * (0.5 if self.symmetry == "mirror" else 1.0)
-        return length, length
+    def _pace(
+        self, model: Model, source: Reference | Motion | None, cycles: float
+    ) -> tuple[Range, Range | None]:
+        """Duration s of so many gait cycles, and speed m/s."""
+        duration, speed = self.duration, self.speed
+        if "reference" in (duration, speed):
+            if source is None:
+                raise BioenvError('a duration or speed of "reference" needs a curve to track')
+            stride, fast = pace(model, source)
+            duration = (cycles * stride,) * 2 if duration == "reference" else duration
+            speed = (fast, fast) if speed == "reference" else speed
+        if duration == "clock":
+            if speed is None:
+                raise BioenvError('duration = "clock" needs a speed')
+            duration = (cycles * float(stride_time(np.array([[np.mean(speed)]]))[0]),) * 2
+        return duration, speed  # type: ignore[return-value]
 
-    def _tracks(self, model: Model) -> tuple[Track, ...]:
+    def _source(self) -> Reference | Motion | None:
+        """What the goal "tracking" follows."""
         if not self.track or not self.goals.get(TRACKING, 0.0):
-            return ()
-        source: Any = self.track.get("reference")
-        if not isinstance(source, str):
-            raise BioenvError(f"track needs a reference: a name or a motion file, not {source!r}")
-        if Path(source).suffix in MOTION_FILES:
-            source = Motion.load(source)
-        curves = self.track.get("curves", ("hip_flexion", "knee_angle", "ankle_angle"))
-        return tracks(model, source, tuple(curves), 0.5 if self.symmetry == "mirror" else 1.0)
+            return None
+        name = self.track.get("reference")
+        if not isinstance(name, str):
+            raise BioenvError(f"track needs a reference: a name or a motion file, not {name!r}")
+        return source_of(name)
 
     def stages(self, warm: Motion | None = None, resumed: bool = False) -> list[Stage]:
         """The homotopy, rescaled to `mesh`: the last stage alone from an optimized motion."""
@@ -146,6 +166,15 @@ class SolveRecipe:
         return from_table({**vars(self), key: value}, f"--set {key}")
 
 
+def _body(name: str) -> Model:
+    """A shipped model, a model file, or the model of a task."""
+    if name in available() or name.endswith(".xml"):
+        return load(name)
+    if name not in tasks():
+        raise unknown("model or task", name, (*available(), *tasks()))
+    return task(name).build_model()
+
+
 def shipped() -> tuple[str, ...]:
     """Names of the recipes that come with bioenv."""
     return tuple(sorted(p.stem for p in agent_file("recipes", "solve").glob("*.toml")))
@@ -181,7 +210,7 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
         if key not in values:
             raise BioenvError(f"{where}: key {key!r} is missing")
     for key in ("duration", "speed", "activation"):
-        if values.get(key) is not None and (key, values[key]) != ("duration", "clock"):
+        if values.get(key) is not None and values[key] not in _PACES.get(key, ()):
             values[key] = _range(f"{where}: {key}", values[key])
     for key in ("mesh", "warm_stages", "seed"):
         if not isinstance(values.get(key, 0), int) or values.get(key, 0) < 0:
@@ -189,9 +218,12 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
     for key in _SECTIONS[:-1]:
         if not isinstance(values.get(key, {}), Mapping):
             raise BioenvError(f"{where}: {key} must be a table, not {values[key]!r}")
-    for name, limits in values.get("bounds", {}).items():
-        _range(f"{where}: bounds.{name}", limits)
-    for key in ("goals", "start", "finish", "parameters"):
+    for key in ("bounds", "start", "finish"):
+        for name, limits in values.get(key, {}).items():
+            _range(f"{where}: {key}.{name}", limits)
+    if not isinstance(values.get("total", False), bool):
+        raise BioenvError(f"{where}: total is true or false, not {values['total']!r}")
+    for key in ("goals", "parameters", "mass"):
         for name, value in values.get(key, {}).items():
             _number(f"{where}: {key}.{name}", value)
     return SolveRecipe(**values)

@@ -16,6 +16,7 @@ weight, of slides by body weight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import casadi as ca
@@ -28,12 +29,14 @@ from bioenv.agents.trajopt.goals import (
     BETWEEN,
     TRACKING,
     Point,
+    Squares,
+    Term,
     site,
     time_constants,
     tracking,
 )
 from bioenv.agents.trajopt.guess import Trajectory
-from bioenv.agents.trajopt.problem import Problem
+from bioenv.agents.trajopt.problem import Problem, span
 from bioenv.agents.trajopt.splines import Layout
 from bioenv.models.skeleton import floating
 
@@ -64,12 +67,14 @@ class Transcription:
         self.problem, self.symbolic, self.mesh, self.carried = problem, symbolic, mesh, carried
         self.nq, self.nm = len(problem.model.coordinates), len(problem.model.muscles)
         self.layout = Layout.of(problem, mesh)
-        points, reserves = self.layout.count * self.layout.width, self.layout.nodes * self.nq
-        self.reserves = points + np.arange(reserves).reshape(self.layout.nodes, self.nq)
+        self.moves, self.muscles = self.layout.moves.tolist(), self.layout.muscles.tolist()
+        counts = len(self.moves), len(self.muscles)
+        points, reserves = self.layout.count * self.layout.width, self.layout.nodes * counts[0]
+        self.reserves = points + np.arange(reserves).reshape(self.layout.nodes, counts[0])
         self.size = points + reserves + 2
-        row = np.repeat([_COORDINATE, _ACTIVATION], [self.nq, self.nm])
-        self._instants, stencil = self.layout.taps(self.nq)
-        sizes = np.repeat([_COORDINATE, _ACTIVATION], [3 * self.nq, 2 * self.nm])
+        row = np.repeat([_COORDINATE, _ACTIVATION], counts)
+        self._instants, stencil = self.layout.taps()
+        sizes = np.repeat([_COORDINATE, _ACTIVATION], [3 * counts[0], 2 * counts[1]])
         self._weight = stencil * sizes[:, None]
         self.scale = np.concatenate([np.tile(row, self.layout.count), np.ones(reserves + 2)])
         self.p = ca.SX.sym("p", symbolic.parameters.default.size)
@@ -114,7 +119,11 @@ class Transcription:
 
     def _point(self, w: ca.SX, share: ca.SX, ends: ca.SX) -> Point:
         """The instant that its numbers w describe; ends: distance m and duration s."""
-        q, first, second, act, change = ca.vertsplit(w, self._cuts)
+        twin = self.layout.twin.tolist()
+        moves, muscles = twin[: self.nq], [i - len(self.moves) for i in twin[self.nq :]]
+        own = ca.vertsplit(w, self._cuts)
+        q, first, second = (ca.SX(u[moves]) for u in own[:3])
+        act, change = (u[muscles] for u in own[3:])
         travelled, duration = ends[0], ends[1]
         h = duration / self.mesh
         v = first / h
@@ -126,7 +135,7 @@ class Transcription:
 
     @property
     def _cuts(self) -> list[int]:
-        q, m = self.nq, self.nm
+        q, m = len(self.moves), len(self.muscles)
         return [0, q, 2 * q, 3 * q, 3 * q + m, 3 * q + 2 * m]
 
     def _read(self, *index: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array]:
@@ -137,48 +146,55 @@ class Transcription:
         instants = [i for i in index if i.ndim == 3]
         single = np.concatenate([i for i in index if i.ndim == 2], axis=1)
         weight = [self._weight] * len(instants) + [np.tile([1.0, 0.0, 0.0], (single.shape[1], 1))]
-        return (
-            np.concatenate([*instants, np.repeat(single[..., None], 3, axis=2)], axis=1),
-            np.concatenate(weight),
-        )
+        every = np.concatenate([*instants, np.repeat(single[..., None], 3, axis=2)], axis=1)
+        return every, np.concatenate(weight)
 
     # ---- blocks
     def _node_block(self) -> Block:
         n, k, problem = self._cuts[-1], self.layout.nodes, self.problem
-        w, d = ca.SX.sym("w", n + self.nq + 2), ca.SX.sym("d", 2 + 2 * len(problem.tracks))
+        w, d = ca.SX.sym("w", n + len(self.moves) + 2), ca.SX.sym("d", 2 + 2 * len(problem.tracks))
         s, reserve = self._point(w[:n], d[1], w[-2:]), w[n:-2]
         # Not body_weight, which is zero in a model without gravity.
         size = 9.81 * problem.model.mass * np.where(problem.slides, 1.0, _LEVER)
-        balance = self.symbolic.balance(s.q, s.v, s.a, s.act, self.p) / ca.DM(size) - reserve
-        up, down = time_constants(problem.model, s.act)
-        g = ca.vertcat(balance, s.act + s.rate * up, s.act + s.rate * down)
-        names = problem.model.coordinates, problem.model.muscles
+        balance = self.symbolic.balance(s.q, s.v, s.a, s.act, self.p) / ca.DM(size)
+        moves, muscles = self.moves, self.muscles
+        driven = [(s.act + s.rate * time)[muscles] for time in time_constants(problem.model, s.act)]
+        g = ca.vertcat(balance[moves] - reserve, *driven)
+        names, activated = problem.model.coordinates, problem.model.muscles
         labels = (
-            *(f"forces on {n} do not balance (body weights)" for n in names[0]),
-            *(f"excitation of {n} above 1" for n in names[1]),
-            *(f"excitation of {n} below 0" for n in names[1]),
+            *(f"forces on {names[i]} do not balance (body weights)" for i in moves),
+            *(f"excitation of {activated[i]} above 1" for i in muscles),
+            *(f"excitation of {activated[i]} below 0" for i in muscles),
         )
-        root = floating(problem.model.mj) & (not self.carried)
+        root = floating(problem.model.mj)[moves] & (not self.carried)
         price = np.where(root, _ROOT_RESERVE, _JOINT_RESERVE)
-        cost = self._cost(s, d[2:]) + ca.dot(ca.DM(price), reserve**2)
+        cost, squares = self._cost(s, d[2:])
+        cost += ca.dot(ca.DM(price), reserve**2)
+        count = d[0] * self._price(w)
         share = np.arange(k) / self.mesh
-        zero, none, one = np.zeros(self.nq), np.full(self.nm, np.inf), np.ones(self.nm)
+        zero, one = np.zeros(len(moves)), np.ones(len(muscles))
+        none = np.full(len(muscles), np.inf)
         index = self._read(self._instants[:k], self.reserves, self._ends(k))
         data = np.column_stack([self._quadrature(), share, *self._wanted(share)])
         return Block(
-            "node", w, d, self.p, g, d[0] * cost, labels,
+            "node", w, d, self.p, g, count * cost, labels,
             np.concatenate([zero, -none, 0.0 * one]), np.concatenate([zero, one, none]),
-            *index, data, share,
+            *index, data, share, ca.sqrt(count) * squares,
         )  # fmt: skip
 
-    def _cost(self, s: Point, tracked: ca.SX) -> ca.SX:
+    def _cost(self, s: Point, tracked: ca.SX) -> tuple[ca.SX, ca.SX]:
         """Weighted goals of an instant; tracked: wanted values, then standard deviations."""
         goals = self.problem.goals
-        cost = sum((k * AT_POINT[n](s) for n, k in goals.items() if n in AT_POINT), ca.SX(0))
+        found = [(k, AT_POINT[n](s)) for n, k in goals.items() if n in AT_POINT]
         if TRACKING in goals:
             tracks = self.problem.tracks
-            cost += goals[TRACKING] * tracking(s, tracks, *ca.vertsplit(tracked, len(tracks)))
-        return cost
+            wanted, sd = ca.vertsplit(tracked, len(tracks))
+            found.append((goals[TRACKING], tracking(s, tracks, wanted, sd)))
+        return _summed(found)
+
+    def _price(self, w: ca.SX) -> ca.SX:
+        """What the mean of the goals counts: 1, or the duration s."""
+        return w[-1] if self.problem.total else ca.SX(1)
 
     def _wanted(self, share: Array) -> list[Array]:
         """Columns of means, then of standard deviations, of what is tracked."""
@@ -206,11 +222,12 @@ class Transcription:
         s = self._point(w[:n], d[0], w[-2:])
         t = self._point(w[n : 2 * n], d[0] + 1.0 / m, w[-2:])
         h = w[-1] / m
-        cost = sum((k * BETWEEN[name](s, t, h) for name, k in goals.items()), ca.SX(0))
+        cost, squares = _summed([(k, BETWEEN[name](s, t, h)) for name, k in goals.items()])
+        count = self._price(w) / m
         index = self._read(self._instants[:m], self._instants[1:], self._ends(m))
         share, empty = np.arange(m) / m, np.zeros(0)
-        block = Block("interval", w, d, self.p, ca.SX(0, 1), cost / m, (), empty, empty, *index,
-                      share[:, None], share + 0.5 / m)  # fmt: skip
+        block = Block("interval", w, d, self.p, ca.SX(0, 1), count * cost, (), empty, empty, *index,
+                      share[:, None], share + 0.5 / m, ca.sqrt(count) * squares)  # fmt: skip
         return [block]
 
     def _end_block(self) -> Block:
@@ -241,14 +258,15 @@ class Transcription:
         names = problem.model.coordinates
         for point, end, given in ((s, "start", problem.start), (t, "end", problem.finish)):
             for name, value in given.items():
-                at = point.q[problem.model.coordinate_index(name)]
-                rows.append((f"{name} at the {end} is not {value:g}", at, value, value))
+                at, (low, high) = point.q[names.index(name)], span(value)
+                wanted = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+                rows.append((f"{name} at the {end} is not {wanted}", at, low, high))
             if end in (*problem.still, *problem.rest):
-                rows += [(f"{name} moves at the {end}", point.v[i] / _VELOCITY, 0.0, 0.0)
-                         for i, name in enumerate(names)]  # fmt: skip
+                rows += [(f"{names[i]} moves at the {end}", point.v[i] / _VELOCITY, 0.0, 0.0)
+                         for i in self.moves]  # fmt: skip
             if end in problem.rest:
-                rows += [(f"{name} accelerates at the {end}", point.a[i] / _ACCELERATION, 0.0, 0.0)
-                         for i, name in enumerate(names)]  # fmt: skip
+                rows += [(f"{names[i]} accelerates at the {end}", point.a[i] / _ACCELERATION,
+                          0.0, 0.0) for i in self.moves if not problem.slid[i]]  # fmt: skip
         return rows
 
     def _speed(self, s: Point, t: Point, duration: ca.SX) -> list[Row]:
@@ -283,11 +301,18 @@ class Transcription:
             low[self._travel], high[self._travel] = -_SWAY, _SWAY
             ends[:, 0] = -_FARTHEST, _FARTHEST
         firm = problem.vertical & (not self.carried)
-        reserve = np.tile(np.where(firm, 0.0, assist), self.layout.nodes)
+        reserve = np.tile(np.where(firm, 0.0, assist)[self.moves], self.layout.nodes)
         limits = []
         for sign, q, act, end in zip((-1, 1), (low, high), problem.activation, ends, strict=True):
-            row = np.tile(np.concatenate([q, np.full(self.nm, act)]), (count, 1))
+            row = np.tile(np.append(q[self.moves], [act] * len(self.muscles)), (count, 1))
             if self._travel is not None:
                 row[0, self._travel] = 0.0  # nothing else says where the movement begins
             limits.append(np.concatenate([row.ravel(), sign * reserve, end]) / self.scale)
         return limits[0], limits[1]
+
+
+def _summed(terms: Sequence[tuple[float, Term]]) -> tuple[ca.SX, ca.SX]:
+    """Weighted goals as one sum, and as one vector whose squares are to be added to it."""
+    plain = [k * term for k, term in terms if not isinstance(term, Squares)]
+    squares = [np.sqrt(k) * term.residual for k, term in terms if isinstance(term, Squares)]
+    return sum(plain, ca.SX(0)), ca.vertcat(ca.SX(0, 1), *squares)

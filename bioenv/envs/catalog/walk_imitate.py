@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from bioenv import models
 from bioenv.envs.imitation import imitation_task
-from bioenv.envs.reference import measured_reference
-from bioenv.lab.gait_reference import ReferenceGait, stance_speed
+from bioenv.envs.reference import measured_reference, suited_stride_time
+from bioenv.lab.gait_reference import ReferenceGait
 
 REFERENCE = "falisse2019"
 
 
 def stride_time() -> float:
-    """Stride time s at which the reference's angles carry walker2d at the reference's speed.
-
-    The walker's legs are longer than the measured person's: at the person's cadence the same angles
-    would carry it faster, and feet would slip in the reference itself.
-    """
-    source, mj = ReferenceGait.load(REFERENCE), models.load("walker2d").mj
-    thigh, shank = (float(np.hypot(*mj.body(b).pos[[0, 2]])) for b in ("tibia_r", "calcn_r"))
-    return source.cycle_s * stance_speed(source, thigh, shank)[0] / source.speed
+    """Stride time s of walker2d, whose legs are longer than the measured person's."""
+    return suited_stride_time(ReferenceGait.load(REFERENCE), models.load("walker2d"))
 
 
 TASK = imitation_task(

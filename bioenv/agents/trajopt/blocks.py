@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import casadi as ca
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
 
 Index = NDArray[np.intp]
 Array = NDArray[np.float64]
@@ -58,23 +61,25 @@ class Block:
 class _Placed:
     """A block's functions, mapped over its places, and where their values go."""
 
-    def __init__(self, block: Block, first_row: int, threads: int) -> None:
+    def __init__(self, block: Block, first_row: int, evaluation: Evaluation) -> None:
         self.block, self.n = block, len(block.index)
-        w, d, p, g = block.w, block.d, block.p, block.g
-        cost = block.cost + ca.sumsqr(block.squares)
+        w, d, p = block.w, block.d, block.p
+        # Equal parts are made one before derivatives are taken, not after: a third fewer operations
+        # in the Hessian, and half the time of building it.
+        g, share, squares = ca.cse([block.g, block.cost, block.squares])
+        cost = share + ca.sumsqr(squares)
         self.ng = g.numel()
         self.rows = first_row + np.arange(self.n * self.ng).reshape(self.n, self.ng)
         lam_f, lam_g = ca.SX.sym("lam_f"), ca.SX.sym("lam_g", self.ng)
         jacobian, gradient = ca.jacobian(g, w), ca.gradient(cost, w)
-        lagrangian = lam_f * block.cost + (ca.dot(lam_g, g) if self.ng else 0)
-        slope = ca.jacobian(block.squares, w)
+        lagrangian = lam_f * share + (ca.dot(lam_g, g) if self.ng else 0)
+        slope = ca.jacobian(squares, w)
         hessian = ca.triu(ca.hessian(lagrangian, w)[0] + 2.0 * lam_f * (slope.T @ slope))
         self.jacobian_entries = np.array(jacobian.sparsity().get_triplet(), dtype=np.intp)
         self.hessian_entries = np.array(hessian.sparsity().get_triplet(), dtype=np.intp)
 
         def function(name: str, inputs: list[ca.SX], outputs: list[ca.SX]) -> ca.Function:
-            one = ca.Function(f"{block.name}_{name}", inputs, outputs, {"cse": True})
-            return one.map(self.n, "thread", threads) if threads > 1 else one.map(self.n)
+            return evaluation.over(ca.Function(f"{block.name}_{name}", inputs, outputs), self.n)
 
         values = jacobian.nz[:]
         second = hessian.nz[:]
@@ -99,7 +104,7 @@ class Program:
     """A nonlinear program: functions in the form that CasADi's `nlpsol` takes.
 
     value: (x, p) -> (f, g); cost_terms etc. are the caller's. rows: block name -> (n, ng) indices
-    into g. lower, upper (ng,).
+    into g. lower, upper (ng,). kept: what the functions call and CasADi does not keep alive.
     """
 
     size: int
@@ -111,6 +116,7 @@ class Program:
     upper: Array
     rows: dict[str, Index]
     blocks: dict[str, Block]
+    kept: tuple[Any, ...] = ()
 
     def worst(self, g: Array, count: int = 1) -> list[tuple[str, float, float]]:
         """The most violated constraints: (label, share of the horizon, violation), worst first."""
@@ -126,12 +132,14 @@ class Program:
         return found
 
 
-def assemble(size: int, parameters: int, blocks: Sequence[Block], threads: int = 1) -> Program:
+def assemble(
+    size: int, parameters: int, blocks: Sequence[Block], evaluation: Evaluation = PLAIN
+) -> Program:
     """The program of all blocks over ``size`` unknowns and ``parameters`` parameters."""
     x, p = ca.MX.sym("x", size), ca.MX.sym("p", parameters)
     placed, first = [], 0
     for block in blocks:
-        placed.append(_Placed(block, first, threads))
+        placed.append(_Placed(block, first, evaluation))
         first += placed[-1].n * placed[-1].ng
     arguments = [one.arguments(x, p) for one in placed]
     f = sum((ca.sum2(o.cost(*a)) for o, a in zip(placed, arguments, strict=True)), ca.MX(0))
@@ -146,6 +154,7 @@ def assemble(size: int, parameters: int, blocks: Sequence[Block], threads: int =
         upper=np.concatenate([np.tile(o.block.upper, o.n) for o in placed]),
         rows={o.block.name: o.rows for o in placed},
         blocks={o.block.name: o.block for o in placed},
+        kept=tuple(placed),
     )
 
 
@@ -218,13 +227,17 @@ def _scatter(values: list[ca.MX], parts: list[Part], shape: tuple[int, int]) -> 
 
     parts: for each vector of values, (places, entries, k) row, column and weight.
     """
-    row, column, weight, source, first = [], [], [], [], 0
+    row: list[Index] = []
+    column: list[Index] = []
+    weight: list[Array] = []
+    source, first = [], 0
     for part in parts:
         places, entries, _ = part[0].shape
         which = first + np.arange(places * entries).reshape(places, entries, 1)
         used = part[2] != 0.0
-        for found, array in zip((row, column, weight), part, strict=True):
-            found.append(array[used])
+        row.append(part[0][used])
+        column.append(part[1][used])
+        weight.append(part[2][used])
         source.append(np.broadcast_to(which, used.shape)[used])
         first += places * entries
     # CasADi stores columns one after another: entries are ranked by column, then row.

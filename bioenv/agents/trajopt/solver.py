@@ -16,6 +16,7 @@ import casadi as ca
 import numpy as np
 from numpy.typing import NDArray
 
+from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.solution import Solution, Step, build
@@ -73,7 +74,7 @@ def solve(
     out: Path | None = None,
     progress: Callable[[str], None] | None = None,
     max_seconds: float = 600.0,
-    threads: int = 1,
+    evaluation: Evaluation = PLAIN,
 ) -> Solution:
     """Go through the stages, each from the last one's result.
 
@@ -83,7 +84,7 @@ def solve(
         out: folder for the last iterate ("last_iterate.npz"), rewritten every few seconds.
         progress: called with a line of text now and then.
         max_seconds: CPU limit over all stages.
-        threads: that evaluate the nodes.
+        evaluation: threads that evaluate the nodes, and whether compiled C does.
 
     Returns:
         A Solution, whatever happened: read its status.
@@ -108,7 +109,7 @@ def solve(
             or (made.mesh, made.carried) != (stage.mesh, stage.carried)
             or made.problem.goals != staged.goals
         ):
-            made = Transcription(staged, symbolic, stage.mesh, threads, stage.carried)
+            made = Transcription(staged, symbolic, stage.mesh, evaluation, stage.carried)
             multipliers = None
         made.lower, made.upper = made.bounds(stage.assist)
         p = parameter_vector(symbolic, {**problem.parameters, **stage.parameters})
@@ -189,7 +190,7 @@ def _ipopt(
         {
             "grad_f": program.gradient, "jac_g": program.jacobian, "hess_lag": program.hessian,
             "iteration_callback": watch, "print_time": False, "ipopt": options,
-            "calc_lam_p": False, "error_on_fail": False,
+            "calc_lam_p": False, "no_nlp_grad": True, "error_on_fail": False,
         },
     )  # fmt: skip
     start = {"x0": made.pack(guess.resampled(made.mesh))}

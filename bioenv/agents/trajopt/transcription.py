@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.agents.trajopt.blocks import Block, Program, assemble
+from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
 from bioenv.agents.trajopt.goals import (
     AT_POINT,
     BETWEEN,
@@ -62,7 +63,12 @@ class Transcription:
     """
 
     def __init__(
-        self, problem: Problem, symbolic: Any, mesh: int, threads: int = 1, carried: bool = False
+        self,
+        problem: Problem,
+        symbolic: Any,
+        mesh: int,
+        evaluation: Evaluation = PLAIN,
+        carried: bool = False,
     ) -> None:
         self.problem, self.symbolic, self.mesh, self.carried = problem, symbolic, mesh, carried
         self.nq, self.nm = len(problem.model.coordinates), len(problem.model.muscles)
@@ -79,7 +85,7 @@ class Transcription:
         self.scale = np.concatenate([np.tile(row, self.layout.count), np.ones(reserves + 2)])
         self.p = ca.SX.sym("p", symbolic.parameters.default.size)
         blocks = [self._node_block(), *self._interval_blocks(), self._end_block()]
-        self.program: Program = assemble(self.size, self.p.numel(), blocks, threads)
+        self.program: Program = assemble(self.size, self.p.numel(), blocks, evaluation)
         self.lower, self.upper = self.bounds()
 
     # ---- between unknowns and movements

@@ -120,7 +120,8 @@ def _solve(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentPars
         "solve",
         "solve:run",
         "find the movement of least cost, by optimal control.\n\nDIR gets motion.nc, solution.json "
-        "and the last iterate, where --resume goes on.",
+        "and the last iterate, where --resume goes on.\nWith --sweep it gets a folder for each "
+        "value, with --starts for each seed.",
         "bioenv solve reach --set duration=0.6 --out reach",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="recipe file or shipped name")
@@ -130,6 +131,22 @@ def _solve(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentPars
     parser.add_argument("--warm", metavar="MOTION", help="start from this motion, .nc or .npz")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the solution")
     parser.add_argument("--resume", action="store_true", help="go on from the last iterate")
+    parser.add_argument(
+        "--sweep",
+        nargs="+",
+        action="extend",
+        metavar="KEY=VALUES",
+        help="solve for each value: first:last:count, or a list with commas",
+    )
+    parser.add_argument(
+        "--starts", type=arguments.count, metavar="N", help="solve from N guesses, keep the best"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="evaluate functions by compiled C (needs gcc)"
+    )
+    parser.add_argument(
+        "--threads", type=arguments.count, default=1, metavar="N", help="of --compile, default 1"
+    )
     force(parser)
     return parser
 

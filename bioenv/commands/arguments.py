@@ -12,6 +12,13 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number from 1 to 1000."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 1000, not {text!r}")
+    return int(text)
+
+
 def positive(text: str) -> float:
     """A number above 0 and below a million."""
     value = _number(text)

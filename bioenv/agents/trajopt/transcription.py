@@ -84,7 +84,7 @@ class Transcription:
         self._weight = stencil * sizes[:, None]
         self.scale = np.concatenate([np.tile(row, self.layout.count), np.ones(reserves + 2)])
         self.p = ca.SX.sym("p", symbolic.parameters.default.size)
-        blocks = [self._node_block(), *self._interval_blocks(), self._end_block()]
+        blocks = [self._node_block(), *self._interval_blocks(), self.end_block()]
         self.program: Program = assemble(self.size, self.p.numel(), blocks, evaluation)
         self.lower, self.upper = self.bounds()
 
@@ -236,7 +236,8 @@ class Transcription:
                       share[:, None], share + 0.5 / m, ca.sqrt(count) * squares)  # fmt: skip
         return [block]
 
-    def _end_block(self) -> Block:
+    def end_block(self) -> Block:
+        """The constraints whose bounds the problem gives: its ends, its speed, its targets."""
         n, periodic = self._cuts[-1], self.layout.periodic
         instants = self._instants[:1], *(() if periodic else (self._instants[-1:],))
         w, d = ca.SX.sym("w", len(instants) * n + 2), ca.SX.sym("d", 0)

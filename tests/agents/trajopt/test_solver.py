@@ -114,7 +114,7 @@ def test_what_cannot_be_done_names_the_constraint() -> None:
 
 def test_the_last_iterate_stays_on_disk(tmp_path) -> None:  # type: ignore[no-untyped-def]
     solution = solved(effort_problem(still=("start", "end")), 10, out=tmp_path)
-    kept = restore(tmp_path / LAST_ITERATE)
+    kept = restore(tmp_path / LAST_ITERATE).trajectory
     assert kept.q == pytest.approx(solution.trajectory.q)
     with pytest.raises(BioenvError, match="no stored iterate"):
         restore(tmp_path / "absent.npz")

@@ -2,15 +2,18 @@
 
     .venv/bin/python benchmarks/predictive_gait.py \\
         [--opensim PYTHON --moco-example DIR [--moco-guess bounds]] \\
-        [--biosym PYTHON --biosym-example DIR] [--results DIR] [--stored] [--set speed=1.2]
+        [--biosym PYTHON --biosym-example DIR] [--results DIR] [--stored] [--set speed=1.2] \\
+        [--compile]
 
 The contestants solve one after the other, each in a process of its own and on one core:
 
 * OpenSim Moco 4.6's example2DWalking, the prediction, mesh of 24 intervals, tolerance 1e-3. PYTHON
-  has `opensim` 4.6; DIR is OpenSim's folder of that example. About half an hour.
+  has `opensim` 4.6; DIR is OpenSim's folder of that example. About 20 minutes.
 * biosym 0.1.12's walking2d. PYTHON (3.12 or later) has `biosym`; DIR holds the example's
-  standing2d.yaml and walking2d.yaml with the model that they name. Some minutes.
-* bioenv: `bioenv solve predict-walk --set guess=static`, cold.
+  standing2d.yaml and walking2d.yaml with the model that they name. Some minutes. Measured with the
+  model gait2d_huntcrossley and the example as a prediction: effort alone (weight 1000, exponent 3),
+  half a stride of 50 nodes with symmetry, 0.4 to 0.7 s, at 1.3 m/s.
+* bioenv: `bioenv solve predict-walk --set guess=static`, cold: with an empty cache.
 
 With --results every result is kept in that folder, and a peer whose interpreter is not given is
 read from there; --stored does so for bioenv, too. Nothing is run twice without need.
@@ -61,12 +64,12 @@ STANCE = 0.03  # body weights
 NEAR = 0.5  # degrees
 
 
-def measured(command: Sequence[str]) -> Result:
+def measured(command: Sequence[str], **environment: str) -> Result:
     """CPU and wall seconds of a command with all its children, on one core."""
     core = {max(os.sched_getaffinity(0))}
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
-        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True,
+        command, env={**os.environ, **ONE_THREAD, **environment}, capture_output=True, text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, core),
     )  # fmt: skip
     wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -85,13 +88,13 @@ def peer(python: str, worker: str, example: Path, *options: str) -> Result:
         return spent | json.loads(answer.read_text())
 
 
-def ours(settings: Sequence[str]) -> Result:
+def ours(settings: Sequence[str], *options: str) -> Result:
     """bioenv's own result, by its command line."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "solution"
         program = "from bioenv.cli import main; raise SystemExit(main())"
-        options = ["solve", "predict-walk", "--set", *settings, "--out", str(out)]
-        spent = measured([sys.executable, "-c", program, *options])
+        solve = ["solve", "predict-walk", "--set", *settings, *options, "--out", str(out)]
+        spent = measured([sys.executable, "-c", program, *solve], XDG_CACHE_HOME=folder)
         if not (out / "solution.json").exists():
             raise SystemExit(f"bioenv failed: {spent['said']}")
         told = json.loads((out / "solution.json").read_text())
@@ -199,6 +202,7 @@ def main() -> None:
     parser.add_argument("--results", metavar="DIR", type=Path)
     parser.add_argument("--stored", action="store_true", help="read bioenv's result, too")
     parser.add_argument("--set", nargs="+", metavar="KEY=VALUE", default=[], dest="settings")
+    parser.add_argument("--compile", action="store_true", help="bioenv by compiled C")
     args = parser.parse_args()
     for python, example in (("opensim", "moco_example"), ("biosym", "biosym_example")):
         if getattr(args, python) and not getattr(args, example):
@@ -209,7 +213,9 @@ def main() -> None:
         and (lambda: peer(args.opensim, "predictive_moco.py", args.moco_example, *moco)),
         "biosym": args.biosym
         and (lambda: peer(args.biosym, "predictive_biosym.py", args.biosym_example)),
-        OURS: None if args.stored else lambda: ours(["guess=static", *args.settings]),
+        OURS: None
+        if args.stored
+        else lambda: ours(["guess=static", *args.settings], *["--compile"] * args.compile),
     }
     results: dict[str, Result] = {}
     for name, run in contestants.items():

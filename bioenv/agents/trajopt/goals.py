@@ -28,6 +28,7 @@ from bioenv.models.goals import (
 )
 
 _LIMIT = 1.0  # N*m over which the torque's absolute value is rounded
+_FOLD = {"hip_flexion": 0.4, "knee_angle": 0.9}  # rad, of a swinging leg
 _HINGE = mujoco.mjtJoint.mjJNT_HINGE
 STANCE = 0.62
 """Share of the cycle that a foot stands, as in the walking tasks of the environments."""
@@ -122,9 +123,9 @@ def _footsteps(s: Point) -> ca.SX:
     """Distance from stepping in time: mean squared errors, feet in (m/s)^2 and (5 cm)^2.
 
     The contact points of a foot stand for the share `STANCE` of the gait clock's cycle, then swing
-    to their next place in a parabola of velocity, 14 cm higher; the joints stay near the home pose,
-    1 rad. Only the speed is in it. A first stage needs it: a body that stands does not know that
-    it could take steps.
+    to their next place in a parabola of velocity, 10 cm higher; the joints stay near the home pose,
+    a swinging leg folds. Speed and clock are all that is in it, nothing measured. First stages need
+    it: a body that stands does not know that it could take steps.
     """
     model = s.model
     q, v = ca.SX.sym("q", s.q.numel()), ca.SX.sym("v", s.v.numel())
@@ -136,13 +137,45 @@ def _footsteps(s: Point) -> ca.SX:
     forward = ca.dot(s.v, ca.DM(_forward(model)))
     error, feet = ca.SX(0.0), s.symbolic.contact_foot
     for i, foot in enumerate(feet):
-        phase = s.phase + (0.5 if model.feet[foot] == "l" else 0.0)
-        swing = ca.fmax((phase - ca.floor(phase) - STANCE) / (1.0 - STANCE), 0.0)
+        swing = _swing(s, model.feet[foot])
         wanted = forward * 6.0 * swing * (1.0 - swing) / (1.0 - STANCE)
-        height = float(standing[i]) + 0.14 * ca.sin(np.pi * swing)
+        height = float(standing[i]) + 0.1 * ca.sin(np.pi * swing)
         error += (change[i, 0] - wanted) ** 2 + ((here[i, 2] - height) / 0.05) ** 2
-    bent = (s.q - model.home)[np.flatnonzero(model.mj.jnt_type == _HINGE).tolist()]
-    return error / max(len(feet), 1) + ca.sumsqr(bent) / max(bent.numel(), 1)
+    return error / max(len(feet), 1) + _posture(s)
+
+
+def _swing(s: Point, foot: str) -> ca.SX:
+    """Share 0..1 of the swing of a foot that is over by the gait clock; 0 in stance."""
+    phase = s.phase + (0.5 if foot == "l" else 0.0)
+    return ca.fmax((phase - ca.floor(phase) - STANCE) / (1.0 - STANCE), 0.0)
+
+
+def _posture(s: Point) -> ca.SX:
+    """Mean squared distance from the home pose with the swinging leg folded: 0.5 rad, 5 cm."""
+    model = s.model
+    size = np.where(model.mj.jnt_type == _HINGE, 0.5, 0.05)
+    bent = (s.q - model.home) / size
+    for joint, fold in _FOLD.items():
+        for foot in model.feet:
+            if f"{joint}_{foot}" in model.coordinates:
+                i = model.coordinate_index(f"{joint}_{foot}")
+                bent[i] -= fold * ca.sin(np.pi * _swing(s, foot)) / size[i]
+    bent = bent[np.flatnonzero(_forward(model) == 0.0).tolist()]
+    return ca.sumsqr(bent) / max(bent.numel(), 1)
+
+
+def _time(s: Point) -> ca.SX:
+    """1: the price of every second, in a problem whose goals are totals."""
+    return ca.SX(1.0)
+
+
+def _foot_motion(s: Point) -> Squares:
+    """Mean squared velocity of the feet's contact points in (10 cm/s)^2: feet that stand, stay."""
+    q, v = ca.SX.sym("q", s.q.numel()), ca.SX.sym("v", s.v.numel())
+    feet = np.flatnonzero(s.symbolic.contact_foot >= 0).tolist()
+    points = s.symbolic.contact_point(q)[feet, :]
+    moves = ca.Function("feet", [q, v], [ca.jtimes(ca.vec(points), q, v)])
+    return Squares(moves(s.q, s.v) / (0.1 * np.sqrt(max(len(feet), 1))))
 
 
 def _forward(model: Model) -> np.ndarray:
@@ -221,6 +254,8 @@ AT_POINT: Mapping[str, Callable[[Point], Term]] = {
     "contact_loss": _contact_loss,
     "limit_torque": _limit_torque,
     "footsteps": _footsteps,
+    "foot_motion": _foot_motion,
+    "time": _time,
     "acceleration": _acceleration,
     "activation_rate": _activation_rate,
 }

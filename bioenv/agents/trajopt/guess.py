@@ -76,7 +76,8 @@ def _ends(problem: Problem) -> Array:
     for first, given in ((0, problem.start), (1, problem.finish)):
         for name, value in given.items():
             i = model.coordinate_index(name)
-            ends[first:, [i, model.mirror_qpos[i]] if problem.symmetry == "sides" else i] = np.mean(value)
+            both = [i, model.mirror_qpos[i]] if problem.symmetry == "sides" else [i]
+            ends[first:, both] = np.mean(value)
     return ends
 
 

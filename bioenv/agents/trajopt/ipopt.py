@@ -44,7 +44,8 @@ class Stage:
 
     assist: largest reserve forces on coordinates but the vertical, in body weights (hinges: body
     weights times 0.1 m); 0 in the last stage.
-    carried: the body may be carried too, by reserves on the vertical, all of them cheap.
+    carried: above 0, the body may be carried too, by reserves on the vertical; the price of the
+        root's mean squared reserves, (body weights)^2.
     goals: weights that differ from the problem's; the last stage has the problem's own.
     """
 
@@ -55,7 +56,7 @@ class Stage:
     max_iterations: int = 1000
     assist: float = 0.0
     mu: float = 1e-3
-    carried: bool = False
+    carried: float = 0.0
     goals: Mapping[str, float] = field(default_factory=dict)
 
 

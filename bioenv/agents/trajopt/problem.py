@@ -49,6 +49,8 @@ class Problem:
         activation: lowest and highest activation.
         parameters: of the symbolic model, by name ("strength.soleus_r", "gravity").
         total: goals are integrals over time (times s), not means, so that time has a price.
+        gauss_newton: sums of squares count by their slopes alone in second derivatives; without it
+            an iteration is dearer, but large joint loads take far fewer of them.
         tracks: curves that the goal "tracking" follows.
         added_mass: kg by body that `model` carries beyond its file; told with the result.
 
@@ -70,6 +72,7 @@ class Problem:
     activation: Range = (0.01, 1.0)
     parameters: Mapping[str, float] = field(default_factory=lambda: _NONE)
     total: bool = False
+    gauss_newton: bool = True
     tracks: tuple[Track, ...] = ()
     added_mass: Mapping[str, float] = field(default_factory=lambda: _NONE)
 

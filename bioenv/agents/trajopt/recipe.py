@@ -45,7 +45,7 @@ class SolveRecipe:
         seed: above 0, the guess is changed by smooth random waves of that seed.
         mass: kg added to bodies, by name.
         goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest, total,
-            activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
+            gauss_newton, activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
         track: what the goal "tracking" follows: `reference`, a name of a measured reference or a
             motion file, and `curves` of it, see :func:`~bioenv.agents.trajopt.tracks.tracks`.
         warm_stages: how many of the first stages a warm start leaves out; an optimized motion
@@ -67,6 +67,7 @@ class SolveRecipe:
     still: tuple[str, ...] = ()
     rest: tuple[str, ...] = ()
     total: bool = False
+    gauss_newton: bool = True
     activation: tuple[float, float] = (0.01, 1.0)
     bounds: Mapping[str, Any] = field(default_factory=dict)
     start: Mapping[str, Any] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class SolveRecipe:
             start=self.start, finish=self.finish, still=tuple(self.still), rest=tuple(self.rest),
             bounds=self.bounds,
             target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
-            parameters=self.parameters, total=self.total, added_mass=self.mass,
+            parameters=self.parameters, total=self.total, gauss_newton=self.gauss_newton, added_mass=self.mass,
             tracks=() if source is None else tracks(model, source, curves, cycles),
         )  # fmt: skip
 
@@ -221,8 +222,9 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
     for key in ("bounds", "start", "finish"):
         for name, limits in values.get(key, {}).items():
             _range(f"{where}: {key}.{name}", limits)
-    if not isinstance(values.get("total", False), bool):
-        raise BioenvError(f"{where}: total is true or false, not {values['total']!r}")
+    for key in ("total", "gauss_newton"):
+        if not isinstance(values.get(key, False), bool):
+            raise BioenvError(f"{where}: {key} is true or false, not {values[key]!r}")
     for key in ("goals", "parameters", "mass"):
         for name, value in values.get(key, {}).items():
             _number(f"{where}: {key}.{name}", value)
@@ -233,8 +235,6 @@ def _stage(row: Mapping[str, Any], mesh: int) -> Stage:
     known = ("mesh", "smoothing", "softness", "tolerance", "max_iterations", "mu", "assist",
              "carried")  # fmt: skip
     for key, value in row.items():
-        if key == "carried" and isinstance(value, bool):
-            continue
         if key == "goals" and isinstance(value, Mapping):
             for name, weight in value.items():
                 _number(f"stage: goals.{name}", weight)

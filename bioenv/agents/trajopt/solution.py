@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from bioenv.agents.trajopt.goals import AT_POINT, BETWEEN, Point, tracking, valu
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.movement import motion_of
 from bioenv.agents.trajopt.transcription import Transcription
+from bioenv.errors import BioenvError
 from bioenv.motion import Motion
 
 Array = NDArray[np.float64]
+OPTIMUM = "optimum.npz"
+"""Name of the file with unknowns and multipliers."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,34 @@ class Step:
     build_s: float
     cpu_s: float
     split_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """A point of a program and its multipliers, scaled as in the Transcription.
+
+    unknowns, bound_multipliers (size,); multipliers (ng,); parameters of the symbolic model.
+    """
+
+    unknowns: Array
+    multipliers: Array
+    bound_multipliers: Array
+    parameters: Array
+
+    def to_bytes(self) -> bytes:
+        """As an .npz file, without pickle."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **vars(self))
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, path: Path) -> Optimum:
+        """Read what :meth:`Solution.save` wrote. Raises BioenvError for another file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(**{f.name: file[f.name] for f in fields(cls)})
+        except (OSError, ValueError, KeyError) as error:
+            raise BioenvError(f"{path.name} is no optimum of `bioenv solve`: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +127,16 @@ class Solution:
         }  # fmt: skip
 
     def save(self, folder: Path) -> None:
-        """Write motion.nc and solution.json into a folder."""
+        """Write motion.nc, solution.json and, to be checked by anyone, optimum.npz into a folder."""
         self.motion.save(folder / "motion.nc")
         text = json.dumps(self.to_json(), indent=2) + "\n"
         write_bytes(folder / "solution.json", text.encode())
+        write_bytes(folder / OPTIMUM, self.optimum.to_bytes())
+
+    @property
+    def optimum(self) -> Optimum:
+        """Unknowns and multipliers: what the conditions of optimality speak of."""
+        return Optimum(self.unknowns, self.multipliers, self.bound_multipliers, self.parameters)
 
 
 def build(

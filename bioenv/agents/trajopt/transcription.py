@@ -35,6 +35,7 @@ from bioenv.agents.trajopt.goals import (
     site,
     time_constants,
     tracking,
+    value,
 )
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.problem import Problem, span
@@ -58,7 +59,8 @@ class Transcription:
     """The program of a problem on a mesh, and the way between its unknowns and a trajectory.
 
     Attributes:
-        program: functions, bounds of the constraints. carried: whether reserves may lift the body.
+        program: functions, bounds of the constraints. carried: price of reserves that lift the body,
+            0 for none.
         lower, upper (size,): bounds of the scaled unknowns.
     """
 
@@ -68,7 +70,7 @@ class Transcription:
         symbolic: Any,
         mesh: int,
         evaluation: Evaluation = PLAIN,
-        carried: bool = False,
+        carried: float = 0.0,
     ) -> None:
         self.problem, self.symbolic, self.mesh, self.carried = problem, symbolic, mesh, carried
         self.nq, self.nm = len(problem.model.coordinates), len(problem.model.muscles)
@@ -172,8 +174,8 @@ class Transcription:
             *(f"excitation of {activated[i]} above 1" for i in muscles),
             *(f"excitation of {activated[i]} below 0" for i in muscles),
         )
-        root = floating(problem.model.mj)[moves] & (not self.carried)
-        price = np.where(root, _ROOT_RESERVE, _JOINT_RESERVE)
+        root = floating(problem.model.mj)[moves]
+        price = np.where(root, self.carried or _ROOT_RESERVE, _JOINT_RESERVE)
         cost, squares = self._cost(s, d[2:])
         cost += ca.dot(ca.DM(price), reserve**2)
         count = d[0] * self._price(w)
@@ -196,7 +198,14 @@ class Transcription:
             tracks = self.problem.tracks
             wanted, sd = ca.vertsplit(tracked, len(tracks))
             found.append((goals[TRACKING], tracking(s, tracks, wanted, sd)))
-        return _summed(found)
+        return self._summed(found)
+
+    def _summed(self, terms: Sequence[tuple[float, Term]]) -> tuple[ca.SX, ca.SX]:
+        """Weighted goals as one sum, and as one vector whose squares are to be added to it."""
+        short = self.problem.gauss_newton
+        squares = [np.sqrt(k) * t.residual for k, t in terms if isinstance(t, Squares) and short]
+        plain = [k * value(t) for k, t in terms if not (isinstance(t, Squares) and short)]
+        return sum(plain, ca.SX(0)), ca.vertcat(ca.SX(0, 1), *squares)
 
     def _price(self, w: ca.SX) -> ca.SX:
         """What the mean of the goals counts: 1, or the duration s."""
@@ -228,7 +237,7 @@ class Transcription:
         s = self._point(w[:n], d[0], w[-2:])
         t = self._point(w[n : 2 * n], d[0] + 1.0 / m, w[-2:])
         h = w[-1] / m
-        cost, squares = _summed([(k, BETWEEN[name](s, t, h)) for name, k in goals.items()])
+        cost, squares = self._summed([(k, BETWEEN[name](s, t, h)) for name, k in goals.items()])
         count = self._price(w) / m
         index = self._read(self._instants[:m], self._instants[1:], self._ends(m))
         share, empty = np.arange(m) / m, np.zeros(0)
@@ -316,10 +325,3 @@ class Transcription:
                 row[0, self._travel] = 0.0  # nothing else says where the movement begins
             limits.append(np.concatenate([row.ravel(), sign * reserve, end]) / self.scale)
         return limits[0], limits[1]
-
-
-def _summed(terms: Sequence[tuple[float, Term]]) -> tuple[ca.SX, ca.SX]:
-    """Weighted goals as one sum, and as one vector whose squares are to be added to it."""
-    plain = [k * term for k, term in terms if not isinstance(term, Squares)]
-    squares = [np.sqrt(k) * term.residual for k, term in terms if isinstance(term, Squares)]
-    return sum(plain, ca.SX(0)), ca.vertcat(ca.SX(0, 1), *squares)

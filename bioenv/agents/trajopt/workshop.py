@@ -39,7 +39,7 @@ class Workshop:
     built: int = 0
     _kept: list[Transcription] = field(default_factory=list)
 
-    def transcription(self, problem: Problem, mesh: int, carried: bool = False) -> Transcription:
+    def transcription(self, problem: Problem, mesh: int, carried: float = 0.0) -> Transcription:
         """The program of a problem, built or taken from one that differs in bounds alone."""
         # The equations are of one model object; a recipe loads another one of the same body.
         problem = replace(problem, model=self.symbolic.model)

@@ -54,7 +54,7 @@ def _one(args: argparse.Namespace, recipe: SolveRecipe, shop: Workshop) -> int:
         problem, shop.symbolic, guess, stages, out=folder, progress=_progress,
         max_seconds=recipe.max_seconds, workshop=shop,
     )  # fmt: skip
-    solution.save(folder)
+    solution.save(folder, recipe=recipe.name or args.recipe, settings=args.set or [])
     _tell(solution)
     print(f"wrote {args.out}")
     if solution.status == "interrupted":

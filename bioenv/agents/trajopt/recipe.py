@@ -92,7 +92,8 @@ class SolveRecipe:
             start=self.start, finish=self.finish, still=tuple(self.still), rest=tuple(self.rest),
             bounds=self.bounds,
             target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
-            parameters=self.parameters, total=self.total, gauss_newton=self.gauss_newton, added_mass=self.mass,
+            parameters=self.parameters, total=self.total, gauss_newton=self.gauss_newton,
+            added_mass=self.mass,
             tracks=() if source is None else tracks(model, source, curves, cycles),
         )  # fmt: skip
 
@@ -110,7 +111,8 @@ class SolveRecipe:
         if duration == "clock":
             if speed is None:
                 raise BioenvError('duration = "clock" needs a speed')
-            duration = (cycles * float(stride_time(np.array([[np.mean(speed)]]))[0]),) * 2
+            mean = np.mean(np.array(speed, dtype=float))
+            duration = (cycles * float(stride_time(np.array([[mean]]))[0]),) * 2
         return duration, speed  # type: ignore[return-value]
 
     def _source(self) -> Reference | Motion | None:

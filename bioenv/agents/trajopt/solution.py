@@ -126,10 +126,13 @@ class Solution:
             "steps": [asdict(step) for step in self.steps],
         }  # fmt: skip
 
-    def save(self, folder: Path) -> None:
-        """Write motion.nc, solution.json and, to be checked by anyone, optimum.npz into a folder."""
+    def save(self, folder: Path, **more: Any) -> None:
+        """Write motion.nc, solution.json and, to be checked by anyone, optimum.npz into a folder.
+
+        `more` goes into solution.json too: the recipe and its settings, say.
+        """
         self.motion.save(folder / "motion.nc")
-        text = json.dumps(self.to_json(), indent=2) + "\n"
+        text = json.dumps({**self.to_json(), **more}, indent=2) + "\n"
         write_bytes(folder / "solution.json", text.encode())
         write_bytes(folder / OPTIMUM, self.optimum.to_bytes())
 
@@ -188,11 +191,11 @@ def kkt(made: Transcription, x: Array, p: Array, lam_g: Array, lam_x: Array) -> 
     residual = gradient + np.asarray(ca.mtimes(jacobian.T, ca.DM(lam_g))).ravel() + lam_x
     free = made.upper > made.lower
     gaps = []
-    for value, low, high, multiplier in (
+    for at, low, high, multiplier in (
         (x, made.lower, made.upper, lam_x),
         (np.asarray(g).ravel(), program.lower, program.upper, lam_g),
     ):
-        distance = np.where(multiplier > 0, high - value, value - low)
+        distance = np.where(multiplier > 0, high - at, at - low)
         inside = (high > low) & np.isfinite(distance)
         gaps.append(float(np.abs(multiplier[inside] * distance[inside]).max(initial=0.0)))
     return float(np.abs(residual[free]).max()), max(gaps)
@@ -206,9 +209,11 @@ def terms(made: Transcription, x: Array, p: Array) -> dict[str, float]:
     w, z = (ca.SX.sym(name, 3 * nq + 2 * nm) for name in "wz")
     h, phase, wanted, sd = (ca.SX.sym(x, k) for x, k in zip("hfws", (1, 1, n, n), strict=True))
     cuts = np.cumsum([0, nq, nq, nq, nm, nm]).tolist()
-    s, after = (
-        Point(made.symbolic, *ca.vertsplit(u, cuts), p=made.p, phase=phase) for u in (w, z)
-    )
+    points = []
+    for unknowns in (w, z):
+        q, v, a, act, rate = ca.vertsplit(unknowns, cuts)
+        points.append(Point(made.symbolic, q, v, a, act, rate, made.p, phase))
+    s, after = points
     share = np.linspace(0.0, 1.0, made.mesh + 1)
     clock = share * (0.5 if problem.symmetry == "mirror" else 1.0)
     weight = np.full(made.mesh + 1, 1.0 / made.mesh)

@@ -136,5 +136,5 @@ class Layout:
         for row in range(1, size - 1):
             matrix[row, row - 1 : row + 2] = _STENCIL[0]
         matrix[0, :3] = matrix[-1, -3:] = _STENCIL[1]
-        points: Array = np.linalg.solve(matrix, np.vstack([ends[:1], values, ends[1:]]))
-        return points
+        rows = np.vstack([ends[:1], values, ends[1:]])
+        return np.asarray(np.linalg.solve(matrix, rows), dtype=np.float64)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from bioenv.agents.trajopt.blocks import Block, Program, assemble
 from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
+from bioenv.agents.trajopt.end_conditions import conditions
 from bioenv.agents.trajopt.goals import (
     AT_POINT,
     BETWEEN,
@@ -32,22 +33,20 @@ from bioenv.agents.trajopt.goals import (
     Point,
     Squares,
     Term,
-    site,
     time_constants,
     tracking,
     value,
 )
 from bioenv.agents.trajopt.guess import Trajectory
-from bioenv.agents.trajopt.problem import Problem, span
+from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.splines import Layout
 from bioenv.models.skeleton import floating
 
 Array = NDArray[np.float64]
-Row = tuple[str, ca.SX, float, float]  # label, value, lowest, highest
 
 # Sizes of the unknowns: control points of coordinates, of activations.
 _COORDINATE, _ACTIVATION = 0.1, 1.0
-_VELOCITY, _ACCELERATION, _LEVER = 5.0, 50.0, 0.1
+_LEVER = 0.1  # m
 # Of the mean squared reserves, in (body weights)^2: joints may be moved by motors, but the body as
 # a whole should not be carried.
 _ROOT_RESERVE, _JOINT_RESERVE = 10.0, 0.1
@@ -59,8 +58,8 @@ class Transcription:
     """The program of a problem on a mesh, and the way between its unknowns and a trajectory.
 
     Attributes:
-        program: functions, bounds of the constraints. carried: price of reserves that lift the body,
-            0 for none.
+        program: functions, bounds of the constraints.
+        carried: price of reserves that lift the body, 0 for none.
         lower, upper (size,): bounds of the scaled unknowns.
     """
 
@@ -252,7 +251,7 @@ class Transcription:
         w, d = ca.SX.sym("w", len(instants) * n + 2), ca.SX.sym("d", 0)
         first = self._point(w[:n], ca.SX(0), w[-2:])
         last = self._again(first, w[-2]) if periodic else self._point(w[n:-2], ca.SX(1), w[-2:])
-        rows = [*self._given(first, last), *self._speed(first, last, w[-1]), *self._targets(last)]
+        rows = conditions(self.problem, self.moves, first, last, w[-1])
         g = ca.vertcat(*(row[1] for row in rows)) if rows else ca.SX(0, 1)
         return Block(
             "ends", w, d, self.p, g, ca.SX(0), tuple(row[0] for row in rows),
@@ -267,45 +266,6 @@ class Transcription:
         if self._travel is not None:
             pose[self._travel] += travelled
         return Point(self.symbolic, pose, s.v[q], s.a[q], s.act[side], s.rate[side], self.p)
-
-    def _given(self, s: Point, t: Point) -> list[Row]:
-        """Coordinates given at the ends, and rest."""
-        problem, rows = self.problem, []
-        names = problem.model.coordinates
-        for point, end, given in ((s, "start", problem.start), (t, "end", problem.finish)):
-            for name, value in given.items():
-                at, (low, high) = point.q[names.index(name)], span(value)
-                wanted = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-                rows.append((f"{name} at the {end} is not {wanted}", at, low, high))
-            if end in (*problem.still, *problem.rest):
-                rows += [(f"{names[i]} moves at the {end}", point.v[i] / _VELOCITY, 0.0, 0.0)
-                         for i in self.moves]  # fmt: skip
-            if end in problem.rest:
-                rows += [(f"{names[i]} accelerates at the {end}", point.a[i] / _ACCELERATION,
-                          0.0, 0.0) for i in self.moves if not problem.slid[i]]  # fmt: skip
-        return rows
-
-    def _speed(self, s: Point, t: Point, duration: ca.SX) -> list[Row]:
-        if self.problem.speed is None or self.problem.travel is None:
-            return []
-        i = self.problem.model.coordinate_index(self.problem.travel)
-        low, high = self.problem.speed
-        label = f"mean speed of {self.problem.travel} is not {low:g} to {high:g} m/s"
-        return [(label, (t.q[i] - s.q[i]) / duration, low, high)]
-
-    def _targets(self, t: Point) -> list[Row]:
-        rows = []
-        for name, place in self.problem.target.items():
-            q = ca.SX.sym("q", self.nq)
-            here = site(Point(self.symbolic, q, t.v, t.a, t.act, t.rate, self.p), name)
-            numbers = ca.Function("moves", [q], [ca.jacobian(here, q)])
-            rng = np.random.default_rng(0)
-            sizes = [np.abs(numbers(rng.normal(size=self.nq)).full()) for _ in range(3)]
-            # A planar arm cannot leave its plane: only what it can move is asked of it.
-            for i in np.flatnonzero(np.sum(sizes, axis=(0, 2)) > 1e-9):
-                label = f"{name} is not at its target in {'xyz'[i]}"
-                rows.append((label, site(t, name)[int(i)], float(place[i]), float(place[i])))
-        return rows
 
     # ---- bounds of the unknowns
     def bounds(self, assist: float = 0.0) -> tuple[Array, Array]:

@@ -104,8 +104,8 @@ class ReferenceGait:
         Longer legs cover more ground with the same angles; the cycle is stretched until the stance
         foot passes under the hip at the gait's speed (see `stance_speed`).
         """
-        stretch = stance_speed(self, thigh, shank)[0] / self.speed
-        return replace(self, cycle_s=self.cycle_s * stretch)
+        own, _ = stance_speed(self, thigh, shank)
+        return replace(self, cycle_s=self.cycle_s * own / self.speed)
 
     def vertical_grf(self, phase: ArrayLike) -> Array:
         """Vertical ground reaction force in body weights: (B, 2) for the feet r, l; >= 0.

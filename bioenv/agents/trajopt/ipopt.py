@@ -106,7 +106,10 @@ def _options(stage: Stage, seconds: float, warm: bool) -> dict[str, Any]:
         "constr_viol_tol": stage.feasibility,
         "acceptable_tol": 10 * stage.tolerance,
         "acceptable_constr_viol_tol": stage.feasibility,
-        "acceptable_iter": 10,
+        # Where feet lift off, the last digits of optimality may dance for hundreds of iterations
+        # while the objective stands still.
+        "acceptable_iter": 2,
+        "acceptable_obj_change_tol": 1e-4,
         "max_iter": stage.max_iterations,
         "max_cpu_time": max(seconds, 1e-3),
         "mu_strategy": "monotone",

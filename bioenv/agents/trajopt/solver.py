@@ -54,7 +54,7 @@ def solve(
 
     Raises BioenvError for an unknown parameter.
     """
-    if not stages or stages[-1].assist or stages[-1].goals:
+    if not stages or stages[-1].assist or stages[-1].carried or stages[-1].goals:
         raise BioenvError(
             "the last stage must be without assist, or its movement is not physical, and with the "
             "problem's own goals"

@@ -102,10 +102,14 @@ def from_mujoco(mj: mujoco.MjModel, name: str, subject: Subject | None = None) -
 
     Raises BioenvError when joints are not hinges or slides, or an actuator is not a muscle.
     """
-    kinds = mujoco.mjtJoint
-    if not np.isin(mj.jnt_type, (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE)).all():
-        raise BioenvError(f"model {name!r}: every joint must be a hinge or a slide")
     coordinates = _names(mj, mujoco.mjtObj.mjOBJ_JOINT, mj.njnt)
+    kinds = mujoco.mjtJoint
+    for joint, kind in zip(coordinates, mj.jnt_type, strict=True):
+        if kinds(int(kind)) not in (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE):
+            is_a = kinds(int(kind)).name.removeprefix("mjJNT_").lower()
+            raise BioenvError(
+                f"model {name!r}: every joint must be a hinge or a slide; joint {joint!r} is a {is_a}"
+            )
     muscles = _names(mj, mujoco.mjtObj.mjOBJ_ACTUATOR, mj.nu)
     sensors = _names(mj, mujoco.mjtObj.mjOBJ_SENSOR, mj.nsensor)
     mass = float(mj.body_subtreemass[0])

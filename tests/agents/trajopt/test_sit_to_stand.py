@@ -85,7 +85,8 @@ def test_beside_the_seat_there_is_no_force() -> None:
     q[0] += 0.16  # the seat ends 15 cm ahead
     assert here > 100.0
     assert seat_force(q, v, a)[2] == 0.0
-    edge = [seat_force(q + np.eye(q.size)[0] * dx, v, a, 1.0)[2] for dx in np.linspace(-0.02, 0, 41)]
+    ahead = np.eye(q.size)[0]
+    edge = [seat_force(q + ahead * dx, v, a, 1.0)[2] for dx in np.linspace(-0.02, 0, 41)]
     assert np.diff(edge).max() <= 0.0  # fades, no step
     assert np.abs(np.diff(edge)).max() < 0.2 * here
 

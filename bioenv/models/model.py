@@ -108,7 +108,7 @@ def from_mujoco(mj: mujoco.MjModel, name: str, subject: Subject | None = None) -
         if kinds(int(kind)) not in (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE):
             is_a = kinds(int(kind)).name.removeprefix("mjJNT_").lower()
             raise BioenvError(
-                f"model {name!r}: every joint must be a hinge or a slide; joint {joint!r} is a {is_a}"
+                f"model {name!r}: every joint must be a hinge or a slide; {joint!r} is a {is_a}"
             )
     muscles = _names(mj, mujoco.mjtObj.mjOBJ_ACTUATOR, mj.nu)
     sensors = _names(mj, mujoco.mjtObj.mjOBJ_SENSOR, mj.nsensor)

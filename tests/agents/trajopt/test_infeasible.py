@@ -94,8 +94,8 @@ BALL = '<geom name="ball" type="sphere" size=".1"/>'
 @pytest.mark.parametrize(
     ("joint", "geom", "says"),
     [
-        ('<joint name="hip" type="ball"/>', BALL, "joint 'hip' is a ball"),
-        ('<freejoint name="root"/>', BALL, "joint 'root' is a free"),
+        ('<joint name="hip" type="ball"/>', BALL, "'hip' is a ball"),
+        ('<freejoint name="root"/>', BALL, "'root' is a free"),
         (SLIDE, '<geom name="skull" type="mesh" mesh="shape"/>', "floor with skull"),
         (SLIDE, '<geom name="egg" type="ellipsoid" size=".1 .1 .2"/>', "floor with egg"),
         (SLIDE + '<joint name="dry" frictionloss="1"/>', BALL, "friction loss of joint 'dry'"),

@@ -4,9 +4,9 @@
 
 CPU milliseconds per iteration of IPOPT, split into functions, first and second derivatives, and the
 linear solver with the rest; CPU seconds to build. Walks start from one solved gait (found first, on
-the shipped recipe's mesh) at another speed, arms from a guess at rest. Iterations are a fixed number,
-not until convergence, so that meshes compare. Threads save wall time at best, so that is told too.
---fast leaves out meshes above 50.
+the shipped recipe's mesh) at another speed, arms from a guess at rest. Iterations are a fixed
+number, not until convergence, so that meshes compare. Threads save wall time at best, so that is
+told too. --fast leaves out meshes above 50.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Sweeps: one problem at many values of one setting, each solved from its neighbours' solutions.
 
 The point nearest to the recipe's own value comes first, then its neighbours outward. With two
-neighbours the line through them is followed: on a walk 70 to 180 iterations, from one neighbour 160
-to 300. A point that fails is tried from the neighbour on the other side and then from the recipe's
-guess; what it took is told with the result.
+neighbours the line through them is followed: for a walk at another speed that takes about half the
+iterations of starting at one of them. A point that fails is tried from the neighbour on the other
+side and then from the recipe's guess; what it took is told with the result.
 """
 
 from __future__ import annotations

@@ -46,6 +46,8 @@ class Stage:
     weights times 0.1 m); 0 in the last stage.
     carried: above 0, the body may be carried too, by reserves on the vertical; the price of the
         root's mean squared reserves, (body weights)^2.
+    gauss_newton: in place of the problem's own choice: the whole curvature of sums of squares, near
+        an optimum, saves many iterations.
     goals: weights that differ from the problem's; the last stage has the problem's own.
     """
 
@@ -57,6 +59,7 @@ class Stage:
     assist: float = 0.0
     mu: float = 1e-3
     carried: float = 0.0
+    gauss_newton: bool | None = None
     goals: Mapping[str, float] = field(default_factory=dict)
 
 

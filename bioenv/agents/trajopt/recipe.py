@@ -241,11 +241,14 @@ def _stage(row: Mapping[str, Any], mesh: int) -> Stage:
             for name, weight in value.items():
                 _number(f"stage: goals.{name}", weight)
             continue
+        if key == "gauss_newton" and isinstance(value, bool):
+            continue
         if key not in known:
-            raise BioenvError(f"stage: {unknown('key', key, (*known, 'goals'))}")
+            raise BioenvError(f"stage: {unknown('key', key, (*known, 'goals', 'gauss_newton'))}")
         _number(f"stage: {key}", value)
     sharp = {key: float(row[key]) for key in ("smoothing", "softness") if key in row}
     rest = {key: row[key] for key in known[3:] if key in row}
+    rest["gauss_newton"] = row.get("gauss_newton")
     return Stage(mesh=mesh, parameters=sharp, goals=dict(row.get("goals", {})), **rest)
 
 

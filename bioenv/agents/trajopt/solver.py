@@ -67,10 +67,10 @@ def solve(
     with Stop() as stop:
         for i, stage in enumerate(stages):
             begun, before = time.process_time(), made
-            staged = replace(problem, goals={**problem.goals, **stage.goals})
+            staged = _staged(problem, stage)
             made = shop.transcription(staged, stage.mesh, stage.carried)
             made.lower, made.upper = made.bounds(stage.assist)
-            known = i == 0 or (before is not None and before.program.value is made.program.value)
+            known = before is None or _same(before, made)
             start = _start(made, now, known)
             p = parameter_vector(symbolic, {**problem.parameters, **stage.parameters})
             watch = Watch(made, stop, progress, out, (i + 1, len(stages)), wall)
@@ -88,6 +88,19 @@ def solve(
     assert made is not None
     spent = (time.process_time() - cpu, time.perf_counter() - wall)
     return build(made, result, p, steps, *spent)
+
+
+def _staged(problem: Problem, stage: Stage) -> Problem:
+    """The problem with the goals and the second derivatives of a stage."""
+    short = problem.gauss_newton if stage.gauss_newton is None else stage.gauss_newton
+    return replace(problem, goals={**problem.goals, **stage.goals}, gauss_newton=short)
+
+
+def _same(one: Transcription, other: Transcription) -> bool:
+    """Whether multipliers of one program are those of the other: it differs in parameters alone."""
+    return (one.mesh, one.carried) == (other.mesh, other.carried) and (
+        one.problem.goals == other.problem.goals
+    )
 
 
 def _start(made: Transcription, now: Iterate, known: bool) -> Start:

@@ -1,7 +1,8 @@
 """Goals: what a movement is optimal for, by the names of the environments' reward terms.
 
-Every goal is the mean over the movement's time of the quantity of the same name in
-:mod:`bioenv.envs.terms`, so that a weight means the same to a policy and to an optimal control.
+Every goal is the mean over the movement's time of a quantity. Where :mod:`bioenv.envs.terms` has
+one of the same name, it is the same, so that a weight means the same to a policy and to an optimal
+control.
 """
 
 from __future__ import annotations
@@ -137,6 +138,8 @@ def _footsteps(s: Point) -> ca.SX:
     forward = ca.dot(s.v, ca.DM(_forward(model)))
     error, feet = ca.SX(0.0), s.symbolic.contact_foot
     for i, foot in enumerate(feet):
+        if foot < 0:  # a seat steps nowhere
+            continue
         swing = _swing(s, model.feet[foot])
         wanted = forward * 6.0 * swing * (1.0 - swing) / (1.0 - STANCE)
         height = float(standing[i]) + 0.1 * ca.sin(np.pi * swing)

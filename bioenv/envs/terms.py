@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioenv.envs.state import State
+from bioenv.models.goals import IMPACT_THRESHOLD
 
 Array = NDArray[np.float64]
 Term = Callable[[State], Array]
@@ -53,7 +54,7 @@ def limit_torque(s: State) -> Array:
     return s.limit_torque.sum(axis=1)
 
 
-def ground_impact(threshold: float = 1.2) -> Term:
+def ground_impact(threshold: float = IMPACT_THRESHOLD) -> Term:
     """Squared excess of vertical force over ``threshold`` body weights, summed over feet."""
 
     def term(s: State) -> Array:

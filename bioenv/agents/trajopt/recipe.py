@@ -14,6 +14,7 @@ from bioenv.agents.trajopt.goals import TRACKING
 from bioenv.agents.trajopt.guess import Trajectory, from_motion, perturbed, planted, static, step
 from bioenv.agents.trajopt.problem import Problem, Range
 from bioenv.agents.trajopt.solver import Stage
+from bioenv.agents.trajopt.splines import LEAST_MESH
 from bioenv.agents.trajopt.tracks import pace, source_of, tracks
 from bioenv.envs.catalog.walk import stride_time
 from bioenv.envs.task import task, tasks
@@ -124,17 +125,18 @@ class SolveRecipe:
             raise BioenvError(f"track needs a reference: a name or a motion file, not {name!r}")
         return source_of(name)
 
-    def stages(self, warm: Motion | None = None, resumed: bool = False) -> list[Stage]:
+    def stages(self, warm: Motion | None = None) -> list[Stage]:
         """The homotopy, rescaled to `mesh`: the last stage alone from an optimized motion."""
         rows, skip = list(self.stage) or [{}], 0
-        if warm is not None or resumed:
+        if warm is not None:
             skip = min(self.warm_stages, len(rows) - 1)
         if warm is not None and "qpos" in warm and warm.source("qpos") == "optimized":
             skip = len(rows) - 1
         rows = rows[skip:]
         last = int(rows[-1].get("mesh", 50))
         share = (self.mesh or last) / last
-        return [_stage(row, max(2, round(share * int(row.get("mesh", 50))))) for row in rows]
+        meshes = [round(share * int(row.get("mesh", 50))) for row in rows]
+        return [_stage(row, max(LEAST_MESH, n)) for row, n in zip(rows, meshes, strict=True)]
 
     def trajectory(self, problem: Problem, mesh: int, warm: Motion | None = None) -> Trajectory:
         """Where to start: from a Motion, or as `guess` says."""

@@ -25,6 +25,9 @@ from bioenv.errors import BioenvError
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+LEAST_MESH = 4
+"""Intervals below which a periodic spline's neighbours would be one another."""
+
 _STENCIL = np.array([[1 / 6, 4 / 6, 1 / 6], [-0.5, 0.0, 0.5], [1.0, -2.0, 1.0]])
 """Value, first and second change per step at a node, of the control points around it."""
 
@@ -53,8 +56,8 @@ class Layout:
     @classmethod
     def of(cls, problem: Problem, mesh: int) -> Layout:
         """The layout of a problem. Raises BioenvError for a mesh below 4 intervals."""
-        if mesh < 4:
-            raise BioenvError(f"a mesh has at least 4 intervals, not {mesh}")
+        if mesh < LEAST_MESH:
+            raise BioenvError(f"a mesh has at least {LEAST_MESH} intervals, not {mesh}")
         model, periodic = problem.model, problem.symmetry in ("mirror", "cycle")
         nq, width = len(model.coordinates), len(model.coordinates) + len(model.muscles)
         mirror = np.arange(width)

@@ -130,3 +130,9 @@ def test_wrong_recipes_are_refused(tmp_path) -> None:  # type: ignore[no-untyped
     wrong = from_table({"model": "arm26", "duration": 1, "goals": {}, "stage": [{"msh": 3}]}, "r")
     with pytest.raises(BioenvError, match="did you mean 'mesh'"):
         wrong.stages()
+
+
+def test_a_coarse_mesh_leaves_early_stages_enough_intervals() -> None:
+    meshes = [stage.mesh for stage in load_recipe("predict-walk").changed(["mesh=10"]).stages()]
+    assert meshes[-1] == 10
+    assert min(meshes) >= 4

@@ -135,8 +135,10 @@ class SolveRecipe:
         rows = rows[skip:]
         last = int(rows[-1].get("mesh", 50))
         share = (self.mesh or last) / last
-        meshes = [round(share * int(row.get("mesh", 50))) for row in rows]
-        return [_stage(row, max(LEAST_MESH, n)) for row, n in zip(rows, meshes, strict=True)]
+        # Early stages of a coarse mesh may be finer than their share; the last is as it is asked for.
+        meshes = [max(LEAST_MESH, round(share * int(row.get("mesh", 50)))) for row in rows[:-1]]
+        meshes.append(self.mesh or last)
+        return [_stage(row, mesh) for row, mesh in zip(rows, meshes, strict=True)]
 
     def trajectory(self, problem: Problem, mesh: int, warm: Motion | None = None) -> Trajectory:
         """Where to start: from a Motion, or as `guess` says."""

@@ -10,6 +10,7 @@ from bioenv.agents.trajopt.guess import from_motion, static
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.recipe import from_table, load_recipe, shipped
 from bioenv.agents.trajopt.solver import parameter_vector
+from bioenv.agents.trajopt.splines import Layout
 from bioenv.errors import BioenvError
 from bioenv.motion import Motion
 
@@ -136,3 +137,6 @@ def test_a_coarse_mesh_leaves_early_stages_enough_intervals() -> None:
     meshes = [stage.mesh for stage in load_recipe("predict-walk").changed(["mesh=10"]).stages()]
     assert meshes[-1] == 10
     assert min(meshes) >= 4
+    too_coarse = load_recipe("reach").changed(["mesh=2"])
+    with pytest.raises(BioenvError, match="at least 4 intervals, not 2"):
+        Layout.of(too_coarse.problem(), too_coarse.stages()[-1].mesh)

@@ -135,7 +135,7 @@ class SolveRecipe:
         rows = rows[skip:]
         last = int(rows[-1].get("mesh", 50))
         share = (self.mesh or last) / last
-        # Early stages of a coarse mesh may be finer than their share; the last is as it is asked for.
+        # Early stages may be finer than their share of a coarse mesh; the last is as asked for.
         meshes = [max(LEAST_MESH, round(share * int(row.get("mesh", 50)))) for row in rows[:-1]]
         meshes.append(self.mesh or last)
         return [_stage(row, mesh) for row, mesh in zip(rows, meshes, strict=True)]

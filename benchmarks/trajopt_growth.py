@@ -15,16 +15,16 @@ import argparse
 import time
 from dataclasses import replace
 
-from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
 from bioenv.agents.trajopt.guess import Trajectory, static
 from bioenv.agents.trajopt.ipopt import Stage
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.recipe import load_recipe
 from bioenv.agents.trajopt.solver import solve
 from bioenv.agents.trajopt.sweep import moved
-from bioenv.agents.trajopt.symbolic import SymbolicModel, build
 from bioenv.agents.trajopt.transcription import Transcription
 from bioenv.agents.trajopt.watch import Iterate
+from bioenv.diff.symbolic.compiled import PLAIN, Evaluation
+from bioenv.diff.symbolic.model import SymbolicModel, build
 from bioenv.models import load
 
 HOW = {

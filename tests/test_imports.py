@@ -1,4 +1,4 @@
-"""Imports point down only, importing bioenv is light, and torch stays in agents/."""
+"""Imports point down only, importing bioenv is light, and torch stays in few packages."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ LAYERS = {
     "lab": 2,
     "envs": 3,
     "inverse": 3,
+    "diff": 3,
     "agents": 4,
+    "learn": 4,
     "evaluate": 4,
     "commands": 5,
     "cli": 6,
 }
 ALIASES = {"motion_io": "motion"}
 ONLY_IN = {
-    "torch": ("agents",),
-    "casadi": ("agents",),
+    "torch": ("agents", "diff", "learn"),
+    "casadi": ("agents", "diff"),
     "tensorboard": ("agents",),
     "stable_baselines3": ("envs",),
 }

@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 from bioenv.agents.trajopt.axis import parse
-from bioenv.agents.trajopt.compiled import Evaluation, library
 from bioenv.agents.trajopt.recipe import SolveRecipe, load_recipe
 from bioenv.agents.trajopt.solution import Solution
 from bioenv.agents.trajopt.solver import solve
 from bioenv.agents.trajopt.starts import STARTS, starts
 from bioenv.agents.trajopt.sweep import SWEEP, Sweep, table
-from bioenv.agents.trajopt.symbolic import build
 from bioenv.agents.trajopt.watch import LAST_ITERATE, Iterate, restore
 from bioenv.agents.trajopt.workshop import Workshop
+from bioenv.diff.symbolic.compiled import Evaluation, library
+from bioenv.diff.symbolic.model import build
 from bioenv.errors import BioenvError
 from bioenv.motion import Motion
 

@@ -12,7 +12,7 @@ from bioenv.agents.trajopt import goals as solver_goals
 from bioenv.agents.trajopt.recipe import load_recipe
 from bioenv.agents.trajopt.solution import Solution
 from bioenv.agents.trajopt.solver import solve
-from bioenv.agents.trajopt.symbolic import build
+from bioenv.diff.symbolic.model import build
 from bioenv.evaluate import cost, evaluate
 from bioenv.evaluate.gait import analyse
 from bioenv.models import goals as sizes

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
+from bioenv.diff.symbolic.compiled import PLAIN, Evaluation
 
 Index = NDArray[np.intp]
 Array = NDArray[np.float64]

@@ -16,8 +16,8 @@ import casadi as ca
 import mujoco
 import numpy as np
 
-from bioenv.agents.trajopt import smooth
 from bioenv.agents.trajopt.tracks import Track
+from bioenv.diff.symbolic import smooth
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model
 from bioenv.models.goals import (

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.ipopt import Stage, Start, run, step_of
 from bioenv.agents.trajopt.problem import Problem
@@ -19,6 +18,7 @@ from bioenv.agents.trajopt.solution import Solution, Step, build
 from bioenv.agents.trajopt.transcription import Transcription
 from bioenv.agents.trajopt.watch import Iterate, Stop, Watch, store
 from bioenv.agents.trajopt.workshop import Workshop
+from bioenv.diff.symbolic.compiled import PLAIN, Evaluation
 from bioenv.errors import BioenvError
 
 __all__ = ["Stage", "parameter_vector", "solve"]
@@ -41,7 +41,7 @@ def solve(
     """Go through the stages, each from the last one's result.
 
     Args:
-        symbolic: the model's equations, see :mod:`bioenv.agents.trajopt.symbolic`.
+        symbolic: the model's equations, see :mod:`bioenv.diff.symbolic.model`.
         guess: where to start; an Iterate brings multipliers too.
         out: folder for the last iterate ("last_iterate.npz"), rewritten every few seconds.
         progress: called with a line of text now and then.

@@ -25,9 +25,9 @@ from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.recipe import SolveRecipe
 from bioenv.agents.trajopt.solution import Solution
 from bioenv.agents.trajopt.solver import solve
-from bioenv.agents.trajopt.symbolic import build
 from bioenv.agents.trajopt.watch import LAST_ITERATE, Iterate, restore
 from bioenv.agents.trajopt.workshop import Workshop
+from bioenv.diff.symbolic.model import build
 from bioenv.errors import BioenvError
 
 SWEEP = "sweep.json"

@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.agents.trajopt.blocks import Block, Program, assemble
-from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
 from bioenv.agents.trajopt.end_conditions import conditions
 from bioenv.agents.trajopt.goals import (
     AT_POINT,
@@ -40,6 +39,7 @@ from bioenv.agents.trajopt.goals import (
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.splines import Layout
+from bioenv.diff.symbolic.compiled import PLAIN, Evaluation
 from bioenv.models.skeleton import floating
 
 Array = NDArray[np.float64]

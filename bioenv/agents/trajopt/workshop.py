@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from bioenv.agents.trajopt.compiled import PLAIN, Evaluation
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.tracks import Track
 from bioenv.agents.trajopt.transcription import Transcription
+from bioenv.diff.symbolic.compiled import PLAIN, Evaluation
 
 _MOST = 8  # programs kept: as many as the stages of a long recipe
 _NUMBERS = ("duration", "bounds", "activation", "parameters")

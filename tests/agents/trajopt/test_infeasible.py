@@ -11,7 +11,7 @@ from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.recipe import load_recipe
 from bioenv.agents.trajopt.solution import Solution
 from bioenv.agents.trajopt.solver import Stage, solve
-from bioenv.agents.trajopt.symbolic import build
+from bioenv.diff.symbolic.model import build
 from bioenv.errors import BioenvError
 from bioenv.models import load
 from bioenv.models.model import from_mujoco

@@ -9,8 +9,8 @@ import pytest
 from bioenv.agents.trajopt.recipe import load_recipe
 from bioenv.agents.trajopt.solution import Solution, kkt
 from bioenv.agents.trajopt.solver import solve
-from bioenv.agents.trajopt.symbolic import build
 from bioenv.agents.trajopt.transcription import Transcription
+from bioenv.diff.symbolic.model import build
 from bioenv.inverse import inverse_dynamics, limit_torque, muscle_torque
 
 

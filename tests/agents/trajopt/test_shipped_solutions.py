@@ -12,8 +12,8 @@ from bioenv.agents.trajopt.consistency import consistency
 from bioenv.agents.trajopt.guess import Trajectory
 from bioenv.agents.trajopt.recipe import SolveRecipe, load_recipe
 from bioenv.agents.trajopt.solution import Optimum, kkt
-from bioenv.agents.trajopt.symbolic import build
 from bioenv.agents.trajopt.transcription import Transcription
+from bioenv.diff.symbolic.model import build
 from bioenv.evaluate import evaluate
 from bioenv.models.muscle import activation_rate
 from bioenv.motion import Motion

@@ -8,12 +8,12 @@ import mujoco
 import numpy as np
 import pytest
 
-from bioenv.agents.trajopt import symbolic
 from bioenv.agents.trajopt.guess import planted
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.recipe import SolveRecipe, load_recipe
 from bioenv.agents.trajopt.solution import Solution
 from bioenv.agents.trajopt.solver import solve
+from bioenv.diff.symbolic import model as symbolic
 from bioenv.envs.task import task
 from bioenv.errors import BioenvError
 

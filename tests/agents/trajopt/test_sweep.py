@@ -18,10 +18,10 @@ from bioenv.agents.trajopt.recipe import SolveRecipe, load_recipe
 from bioenv.agents.trajopt.solver import solve
 from bioenv.agents.trajopt.starts import starts
 from bioenv.agents.trajopt.sweep import Sweep, line, moved, read, table
-from bioenv.agents.trajopt.symbolic import SymbolicModel, build
 from bioenv.agents.trajopt.transcription import Transcription
 from bioenv.agents.trajopt.watch import Iterate
 from bioenv.agents.trajopt.workshop import Workshop
+from bioenv.diff.symbolic.model import SymbolicModel, build
 from bioenv.errors import BioenvError
 from bioenv.models import load
 

@@ -10,8 +10,8 @@ from bioenv.agents.trajopt.guess import static
 from bioenv.agents.trajopt.problem import Problem
 from bioenv.agents.trajopt.recipe import load_recipe
 from bioenv.agents.trajopt.solver import Stage, solve
-from bioenv.agents.trajopt.symbolic import build
 from bioenv.agents.trajopt.tracks import LEAST_SD, Track, pace, source_of, tracks
+from bioenv.diff.symbolic.model import build
 from bioenv.envs.catalog.walk_imitate import stride_time
 from bioenv.errors import BioenvError
 from bioenv.lab.gait_reference import ReferenceGait

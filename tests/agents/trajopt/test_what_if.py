@@ -10,7 +10,7 @@ from bioenv.agents.trajopt.consistency import consistency, judged
 from bioenv.agents.trajopt.recipe import load_recipe
 from bioenv.agents.trajopt.solution import Solution
 from bioenv.agents.trajopt.solver import parameter_vector, solve
-from bioenv.agents.trajopt.symbolic import build
+from bioenv.diff.symbolic.model import build
 from bioenv.errors import BioenvError
 from bioenv.models import load, muscle
 from bioenv.models.changed import with_mass, with_parameters

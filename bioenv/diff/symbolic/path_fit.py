@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.agents.trajopt.path_samples import Samples, continuous_ranges, poses, sample
-from bioenv.agents.trajopt.polynomial import Polynomial, Target, evaluate, fit
+from bioenv.diff.symbolic.path_samples import Samples, continuous_ranges, poses, sample
+from bioenv.diff.symbolic.polynomial import Polynomial, Target, evaluate, fit
 from bioenv.models.model import Model
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import casadi as ca
 import mujoco
 
-from bioenv.agents.trajopt import smooth, soft_constraint
+from bioenv.diff.symbolic import smooth, soft_constraint
 
 ONSET = 1e-4
 """rad or m over which the start of a limit is rounded, per unit of smoothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from bioenv.agents.trajopt import couplers
+from bioenv.diff.symbolic import couplers
 from bioenv.errors import BioenvError
 from bioenv.models.model import Model
 
@@ -45,6 +45,6 @@ def check_supported(model: Model) -> None:
     found += [f"disabled {name}" for bit, name in _FLAGS.items() if mj.opt.disableflags & bit]
     if found:
         raise BioenvError(
-            f"model {model.name!r} has elements that trajectory optimization cannot express: "
+            f"model {model.name!r} has elements that its symbolic model cannot express: "
             + "; ".join(found[:5])
         )

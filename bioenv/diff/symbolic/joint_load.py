@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import casadi as ca
 
-from bioenv.agents.trajopt import rigid
-from bioenv.agents.trajopt.muscles_symbolic import Powers, polynomial_values
-from bioenv.agents.trajopt.path_fit import Pull
-from bioenv.agents.trajopt.path_samples import joint_sites
+from bioenv.diff.symbolic import rigid
+from bioenv.diff.symbolic.muscles_symbolic import Powers, polynomial_values
+from bioenv.diff.symbolic.path_fit import Pull
+from bioenv.diff.symbolic.path_samples import joint_sites
 from bioenv.models.model import Model
 
 

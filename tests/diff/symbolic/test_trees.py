@@ -13,7 +13,7 @@ from bioenv.models.model import from_mujoco
 
 pytest.importorskip("casadi")
 
-from bioenv.agents.trajopt import symbolic
+from bioenv.diff.symbolic import model as symbolic
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import casadi as ca
 import mujoco
 
-from bioenv.agents.trajopt import smooth, soft_constraint
+from bioenv.diff.symbolic import smooth, soft_constraint
 
 JOINT = int(mujoco.mjtEq.mjEQ_JOINT)
 

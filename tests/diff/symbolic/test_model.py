@@ -16,7 +16,7 @@ from bioenv.models import Model, energy, load, muscle
 
 pytest.importorskip("casadi")
 
-from bioenv.agents.trajopt import symbolic
+from bioenv.diff.symbolic import model as symbolic
 
 Array = NDArray[np.float64]
 MODELS = ("arm26", "elbow", "walker2d")

@@ -16,19 +16,12 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioenv.agents.trajopt import (
-    contact_law,
-    couplers,
-    joint_load,
-    muscles_symbolic,
-    passive,
-    rigid,
-)
-from bioenv.agents.trajopt.contact_pairs import ContactPoint, contact_points
-from bioenv.agents.trajopt.limits_symbolic import limit_torque
-from bioenv.agents.trajopt.path_fit import FittedPaths, PathError, fit_paths
-from bioenv.agents.trajopt.path_samples import subtree
-from bioenv.agents.trajopt.supported import check_supported
+from bioenv.diff.symbolic import contact_law, couplers, joint_load, muscles_symbolic, passive, rigid
+from bioenv.diff.symbolic.contact_pairs import ContactPoint, contact_points
+from bioenv.diff.symbolic.limits_symbolic import limit_torque
+from bioenv.diff.symbolic.path_fit import FittedPaths, PathError, fit_paths
+from bioenv.diff.symbolic.path_samples import subtree
+from bioenv.diff.symbolic.supported import check_supported
 from bioenv.errors import BioenvError, unknown
 from bioenv.models.model import Model
 

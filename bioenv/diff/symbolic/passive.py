@@ -5,7 +5,7 @@ from __future__ import annotations
 import casadi as ca
 import mujoco
 
-from bioenv.agents.trajopt import smooth
+from bioenv.diff.symbolic import smooth
 
 
 def passive_torque(mj: mujoco.MjModel, q: ca.SX, v: ca.SX) -> ca.SX:

@@ -14,7 +14,7 @@ import casadi as ca
 import mujoco
 import numpy as np
 
-from bioenv.agents.trajopt import smooth
+from bioenv.diff.symbolic import smooth
 
 _MINVAL = 1e-15
 _MIN_IMPEDANCE, _MAX_IMPEDANCE = 1e-4, 0.9999

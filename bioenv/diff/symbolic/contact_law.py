@@ -16,8 +16,8 @@ import casadi as ca
 import mujoco
 import numpy as np
 
-from bioenv.agents.trajopt import rigid, smooth, soft_constraint
-from bioenv.agents.trajopt.contact_pairs import ContactPoint
+from bioenv.diff.symbolic import rigid, smooth, soft_constraint
+from bioenv.diff.symbolic.contact_pairs import ContactPoint
 
 ONSET = 1e-4
 """m over which touch-down is rounded, per unit of smoothing."""

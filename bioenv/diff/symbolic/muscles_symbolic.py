@@ -11,8 +11,8 @@ from typing import NamedTuple
 import casadi as ca
 import numpy as np
 
-from bioenv.agents.trajopt import smooth
-from bioenv.agents.trajopt.polynomial import Polynomial
+from bioenv.diff.symbolic import smooth
+from bioenv.diff.symbolic.polynomial import Polynomial
 from bioenv.models import energy
 from bioenv.models.parameters import MuscleParameters
 

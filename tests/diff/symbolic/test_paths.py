@@ -15,9 +15,9 @@ pytest.importorskip("casadi")
 
 import casadi as ca
 
-from bioenv.agents.trajopt import symbolic
-from bioenv.agents.trajopt.path_fit import FittedPaths, fit_paths
-from bioenv.agents.trajopt.polynomial import Target, evaluate, fit
+from bioenv.diff.symbolic import model as symbolic
+from bioenv.diff.symbolic.path_fit import FittedPaths, fit_paths
+from bioenv.diff.symbolic.polynomial import Target, evaluate, fit
 
 
 @cache

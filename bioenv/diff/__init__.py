@@ -1,0 +1,1 @@
+"""Differentiable musculoskeletal dynamics, built from the same Model as MuJoCo's."""

@@ -1,0 +1,1 @@
+"""The model as CasADi functions: what optimal control and compiled rollouts differentiate."""

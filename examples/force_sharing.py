@@ -243,11 +243,10 @@ def noise_tables(curve: Sequence[Point], treated: Sequence[Remedy], sigma: float
     for q in curve:
         print(f"{q.reserve:<14g}{q.residual:14.3f}{q.size:8.4f}{q.jitter:8.4f}{q.error:8.4f}")
     best = min(curve, key=lambda q: q.error).reserve
-    allowed = max(q.reserve for q in curve if q.residual <= sigma)
+    allowed = max((q.reserve for q in curve if q.residual <= sigma), default=0.0)
     print(f"corner of the L-curve: {corner(curve)}; discrepancy principle {allowed:g}; ", end="")
-    print(
-        f"best {best:g} N*m\n\n{'treatment':28}{'jitter':>8}{'error':>8}{'heard':>8}{'unheard':>9}"
-    )
+    print(f"best {best:g} N*m\n")
+    print(f"{'treatment':28}{'jitter':>8}{'error':>8}{'heard':>8}{'unheard':>9}")
     for m in treated:
         row = m.point.jitter, m.point.error, m.heard
         print(f"{m.name:28}" + "".join(f"{x:8.4f}" for x in row) + f"{m.unheard:9.4f}")

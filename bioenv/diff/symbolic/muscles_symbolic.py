@@ -47,6 +47,14 @@ class Muscles(NamedTuple):
     velocity: ca.SX  # fiber velocity in maximum velocities, lengthening positive
 
 
+class Sizes(NamedTuple):
+    """What of a muscle's size may be a parameter; each (nm,)."""
+
+    slack: ca.SX | np.ndarray  # tendon slack length, m
+    length: ca.SX | np.ndarray  # optimal fiber length along the tendon, m
+    mass: ca.SX | np.ndarray  # kg, at full strength
+
+
 class Powers:
     """Powers of the scaled coordinates, shared by all polynomials that scale them alike."""
 
@@ -86,13 +94,30 @@ def polynomial_values(polynomial: Polynomial, powers: Powers) -> list[ca.SX]:
     ]
 
 
+def sizes(
+    p: MuscleParameters, optimal_fiber_length: ca.SX | None, tendon_slack_length: ca.SX | None
+) -> Sizes:
+    """Sizes of all muscles, from parameters (nm,) m or, where None, from the model."""
+    slack = p.tendon_slack_length if tendon_slack_length is None else tendon_slack_length
+    if optimal_fiber_length is None:
+        return Sizes(slack, p.element_length, p.mass)
+    longer = optimal_fiber_length / p.optimal_fiber_length
+    return Sizes(slack, p.element_length * longer, p.mass * longer)
+
+
 def forces(
-    p: MuscleParameters, path: Paths, v: ca.SX, activation: ca.SX, strength: ca.SX, smoothing: ca.SX
+    p: MuscleParameters,
+    path: Paths,
+    v: ca.SX,
+    activation: ca.SX,
+    strength: ca.SX,
+    smoothing: ca.SX,
+    size: Sizes,
 ) -> Muscles:
     """F0 cos(pennation) (a FL FV + FP), with F0 times ``strength`` (nm,)."""
     width = CURVE * smoothing
-    length = (path.length - p.tendon_slack_length) / p.element_length
-    velocity = path.arm @ v / (p.element_length * p.vmax)
+    length = (path.length - size.slack) / size.length
+    velocity = path.arm @ v / (size.length * p.vmax)
     shape = active_force_length(p, length, width)
     peak = strength * p.element_force
     passive = peak * passive_force_length(p, length, width)
@@ -160,13 +185,14 @@ def bhargava(
     excitation: ca.SX,
     strength: ca.SX,
     smoothing: ca.SX,
+    size: Sizes,
 ) -> ca.SX:
     """Metabolic rate (nm,) W by Bhargava et al. 2004, as :func:`bioenv.models.energy.bhargava2004`.
 
-    ``velocity`` (nm,) m/s of the muscle-tendon length. The mass follows ``strength``.
+    ``velocity`` (nm,) m/s of the muscle-tendon length. The mass follows ``strength`` and size.
     """
     width = CURVE * smoothing
-    mass = strength * p.mass
+    mass = strength * size.mass
     slow = mass * (1.0 - p.fast_fiber_ratio) * ca.sin(excitation * (np.pi / 2))
     fast = mass * p.fast_fiber_ratio * (1.0 - ca.cos(excitation * (np.pi / 2)))
     length = muscles.length

@@ -7,7 +7,6 @@ model's operations. Every list is indexed by body id; body 0 is the world.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +15,8 @@ import mujoco
 import numpy as np
 
 _HINGE = mujoco.mjtJoint.mjJNT_HINGE
+External = dict[int, list[tuple[ca.SX, ca.SX]]]
+"""By body, (force N, point m) in world axes."""
 _ROUND = 1e-15  # entries of constant rotations below it are zeros
 
 
@@ -182,14 +183,16 @@ def newton_euler(
     v: ca.SX,
     a: ca.SX,
     gravity: ca.SX,
-    external: Mapping[int, list[tuple[ca.SX, ca.SX]]],
+    external: External,
+    mass: ca.SX | None = None,
 ) -> Loads:
     """M a + bias - sum J^T f, without armature.
 
     Args:
         v, a: (nv,) qvel and qacc.
         gravity: (3,) m/s^2.
-        external: by body, (force N, point m) in world axes.
+        external: forces on bodies.
+        mass: (nbody,) kg, the model's by default.
     """
     mj = kin.mj
     velocity, acceleration = accelerations(kin, v, a)
@@ -197,12 +200,27 @@ def newton_euler(
     moment = [ca.SX(3, 1) for _ in range(mj.nbody)]  # about the body frame's origin
     for body in range(1, mj.nbody):
         spin, (alpha, acc) = velocity[body].turn, acceleration[body]
-        mass = float(mj.body_mass[body])
         weight = gravity * (1.0 - float(mj.body_gravcomp[body]))
         arm = kin.center(body) - kin.position[body]
         lift = acc + ca.cross(alpha, arm) + ca.cross(spin, ca.cross(spin, arm)) - weight
-        force[body] = mass * lift
+        force[body] = _mass(kin, mass, body) * lift
         moment[body] = ca.cross(arm, force[body]) + _spin_moment(kin, body, spin, alpha)
+    return _gathered(kin, force, moment, external)
+
+
+def external_torque(kin: Kinematics, external: External) -> ca.SX:
+    """(nv,) N or N*m, minus the sum of J^T f."""
+    force = [ca.SX(3, 1) for _ in range(kin.mj.nbody)]
+    moment = [ca.SX(3, 1) for _ in range(kin.mj.nbody)]
+    return _gathered(kin, force, moment, external).generalized
+
+
+def _gathered(
+    kin: Kinematics, force: list[ca.SX], moment: list[ca.SX], external: External
+) -> Loads:
+    """What each body needs, less what is given from outside, summed from the ends to the root."""
+    mj = kin.mj
+    for body in range(1, mj.nbody):
         for push, point in external.get(body, []):
             force[body] -= push
             moment[body] -= ca.cross(point - kin.position[body], push)
@@ -219,13 +237,16 @@ def newton_euler(
     return Loads(tau, force)
 
 
-def center_of_mass(kin: Kinematics) -> ca.SX:
-    """(3,) m, world, of all bodies."""
-    mass = kin.mj.body_mass
+def center_of_mass(kin: Kinematics, mass: ca.SX | None = None) -> ca.SX:
+    """(3,) m, world, of all bodies; mass (nbody,) kg, the model's by default."""
     total = ca.SX(3, 1)
     for body in range(1, kin.mj.nbody):
-        total += float(mass[body]) * kin.center(body)
-    return total / float(mass[1:].sum())
+        total += _mass(kin, mass, body) * kin.center(body)
+    return total / (float(kin.mj.body_mass[1:].sum()) if mass is None else ca.sum1(mass[1:]))
+
+
+def _mass(kin: Kinematics, mass: ca.SX | None, body: int) -> ca.SX | float:
+    return float(kin.mj.body_mass[body]) if mass is None else mass[body]
 
 
 def _spin_moment(kin: Kinematics, body: int, spin: ca.SX, alpha: ca.SX) -> ca.SX:

@@ -46,7 +46,7 @@ class Equations:
         import casadi as ca
         import numpy as np
 
-        from bioenv.diff.symbolic.model import Parameters
+        from bioenv.diff.symbolic.parameters import Parameters
 
         self.model, self.n_contact = model, 0
         self.parameters = Parameters(

@@ -106,7 +106,9 @@ def test_limits_and_passive_torques(name: str) -> None:
         found = flat(body.limit_torque(s.q, s.v, s.a, exact(body)))
         np.testing.assert_allclose(found, expected, atol=1e-8 * (1 + np.abs(expected).max()))
         data = mujoco_inverse(body.model, s)
-        np.testing.assert_allclose(flat(body.passive_torque(s.q, s.v)), data.qfrc_passive)
+        np.testing.assert_allclose(
+            flat(body.passive_torque(s.q, s.v, exact(body))), data.qfrc_passive
+        )
     assert mj.njnt == body.nq
 
 
@@ -168,8 +170,10 @@ def test_center_of_mass_and_points() -> None:
         data = mujoco_inverse(body.model, s)
         mujoco.mj_comPos(mj, data)
         mujoco.mj_subtreeVel(mj, data)
-        np.testing.assert_allclose(flat(body.com(s.q)), data.subtree_com[0], atol=1e-12)
-        velocity = flat(body.com_velocity(s.q, s.v))
+        np.testing.assert_allclose(
+            flat(body.com(s.q, exact(body))), data.subtree_com[0], atol=1e-12
+        )
+        velocity = flat(body.com_velocity(s.q, s.v, exact(body)))
         np.testing.assert_allclose(velocity, data.subtree_linvel[0], atol=1e-12)
         points = np.array(body.positions(s.q))
         np.testing.assert_allclose(points[body.position("knee_r")], data.site("knee_r").xpos)

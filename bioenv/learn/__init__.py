@@ -1,0 +1,39 @@
+"""Networks constrained by the equations of motion, and what can be learned from a movement.
+
+The building blocks are `network` (time -> values with exact derivatives) and `fit` (weighted
+residuals, Levenberg-Marquardt). Importing this package does not import torch: a name loads its
+module when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bioenv.learn.features import Periodic, Window
+    from bioenv.learn.fit import Block, minimize, prior
+    from bioenv.learn.network import Initial, Network
+
+__all__ = ["Block", "Initial", "Network", "Periodic", "Window", "minimize", "prior"]
+
+_HOME = {
+    "Periodic": "features",
+    "Window": "features",
+    "Initial": "network",
+    "Network": "network",
+    "Block": "fit",
+    "minimize": "fit",
+    "prior": "fit",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,61 @@
+"""First-order searches, for networks too large for a dense Gauss-Newton matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bioenv.learn.row import Row
+
+WINDOW = 20  # iterations over which the decrease is judged
+
+
+def descend(
+    rows: Sequence[Row],
+    x: Tensor,
+    iterations: int,
+    tolerance: float,
+    method: str,
+    learning_rate: float,
+) -> tuple[Tensor, list[float], bool]:
+    """Unknowns (P,) of the least loss met, the loss of each iteration, and whether it converged.
+
+    method: "lbfgs" (with a strong Wolfe line search) or "adam" (cosine decay of learning_rate).
+    The search ends early, with that loss last, when the loss stops being finite.
+    """
+    moving = x.clone().requires_grad_(True)
+    optimizer: torch.optim.Optimizer
+    if method == "lbfgs":
+        optimizer = torch.optim.LBFGS(
+            [moving], max_iter=1, history_size=50, line_search_fn="strong_wolfe"
+        )
+    else:
+        optimizer = torch.optim.Adam([moving], lr=learning_rate)
+    best, least = x, float("inf")
+    losses: list[float] = []
+    for number in range(iterations):
+        if method == "adam":
+            for group in optimizer.param_groups:
+                turn = torch.pi * number / iterations
+                group["lr"] = learning_rate * (0.505 + 0.495 * float(torch.cos(torch.tensor(turn))))
+        before = moving.detach().clone()
+        loss = float(optimizer.step(lambda: _closure(rows, moving)))
+        if not loss < float("inf"):
+            return best, [*losses, float("inf")], False
+        losses.append(loss)
+        if loss < least:
+            best, least = before, loss
+        if len(losses) > WINDOW and method == "lbfgs":
+            gained = losses[-1 - WINDOW] - loss
+            if gained <= tolerance * WINDOW * abs(loss):
+                return best, losses, True
+    return best, losses, method == "adam"
+
+
+def _closure(rows: Sequence[Row], moving: Tensor) -> Tensor:
+    moving.grad = None
+    total: Tensor = torch.stack([row.cost(moving) for row in rows]).sum()
+    torch.autograd.backward(total)
+    return total

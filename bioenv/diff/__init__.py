@@ -1,1 +1,47 @@
-"""Differentiable musculoskeletal dynamics, built from the same Model as MuJoCo's."""
+"""Differentiable musculoskeletal dynamics, built from the same Model as MuJoCo's.
+
+    from bioenv import diff, models
+    dyn = diff.Dynamics(models.load("walker2d"))
+    tau = dyn.inverse_dynamics(q, v, a)          # torch, float64, (..., nv)
+
+:class:`Dynamics` is rigid bodies, contacts, muscles in torch; :func:`simulate` rolls it out with
+gradients; :class:`Coordinates` are the coordinates of an anatomy; :func:`check` says how far a
+motion is from physics; :mod:`bioenv.diff.symbolic` is the same body in CasADi, for long rollouts
+and trajectory optimization.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bioenv.diff.contact_law import Contacts
+    from bioenv.diff.dynamics import Dynamics
+    from bioenv.diff.kinematics import Kinematics
+    from bioenv.diff.muscles import MuscleState
+    from bioenv.diff.parameters import UNITS as PARAMETERS
+    from bioenv.diff.paths import MusclePath
+
+__all__ = ["PARAMETERS", "Contacts", "Dynamics", "Kinematics", "MusclePath", "MuscleState"]
+
+_HOME = {
+    "Contacts": "contact_law",
+    "Dynamics": "dynamics",
+    "Kinematics": "kinematics",
+    "MusclePath": "paths",
+    "MuscleState": "muscles",
+    "PARAMETERS": "parameters:UNITS",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: importing a package must not load torch.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, other = _HOME[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), other or name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

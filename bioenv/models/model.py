@@ -123,7 +123,7 @@ def from_mujoco(mj: mujoco.MjModel, name: str, subject: Subject | None = None) -
         contact_joints=tuple(
             s.removeprefix("contact_") for s in sensors if s.startswith("contact_")
         ),
-        muscle=_muscle_parameters(mj, name),
+        muscle=muscle_parameters(mj, name),
         mass=mass,
         body_weight=mass * float(np.linalg.norm(mj.opt.gravity)),
         home=_frozen(home_pose(mj)),
@@ -170,7 +170,11 @@ def _mirror(names: tuple[str, ...]) -> NDArray[np.intp]:
     )
 
 
-def _muscle_parameters(mj: mujoco.MjModel, name: str) -> MuscleParameters:
+def muscle_parameters(mj: mujoco.MjModel, name: str) -> MuscleParameters:
+    """The muscles' parameters of a compiled model, (nu,) each.
+
+    Raises BioenvError when an actuator is no muscle or lacks pennation and fiber properties.
+    """
     if mj.nu == 0 or (mj.actuator_gaintype != mujoco.mjtGain.mjGAIN_MUSCLE).any():
         raise BioenvError(f"model {name!r}: every actuator must be a muscle, and there must be one")
     if mj.nuser_actuator < 3:

@@ -17,21 +17,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bioenv.diff.contact_law import Contacts
+    from bioenv.diff.coordinates import Coordinates
     from bioenv.diff.dynamics import Dynamics
     from bioenv.diff.kinematics import Kinematics
     from bioenv.diff.muscles import MuscleState
     from bioenv.diff.parameters import UNITS as PARAMETERS
     from bioenv.diff.paths import MusclePath
+    from bioenv.diff.simulate import SimulationState, Trajectory, simulate
 
-__all__ = ["PARAMETERS", "Contacts", "Dynamics", "Kinematics", "MusclePath", "MuscleState"]
+__all__ = [
+    "PARAMETERS",
+    "Contacts",
+    "Coordinates",
+    "Dynamics",
+    "Kinematics",
+    "MusclePath",
+    "MuscleState",
+    "SimulationState",
+    "Trajectory",
+    "simulate",
+]
 
 _HOME = {
     "Contacts": "contact_law",
+    "Coordinates": "coordinates",
     "Dynamics": "dynamics",
     "Kinematics": "kinematics",
     "MusclePath": "paths",
     "MuscleState": "muscles",
     "PARAMETERS": "parameters:UNITS",
+    "SimulationState": "simulate",
+    "Trajectory": "simulate",
 }
 
 

@@ -64,7 +64,9 @@ def pyramidal(
     ).unflatten(-1, (4, 3))
     speed, change = ((edges @ u[..., None])[..., 0] for u in (rate, push))
     missing = -damping[..., None] * speed - spring[..., None] - change
-    force = (edges.transpose(-1, -2) @ (missing.clamp(min=0.0) * edge[..., None])[..., None])[..., 0]
+    force = (edges.transpose(-1, -2) @ (missing.clamp(min=0.0) * edge[..., None])[..., None])[
+        ..., 0
+    ]
     with torch.no_grad():
         on = (missing > 0.0) * edge[..., None]
         slope = edges.transpose(-1, -2) @ (edges * on[..., None])

@@ -95,9 +95,7 @@ class ScalarConstraints:
         rate = (jacobian @ v[..., None])[..., 0]
         reference = -self.damping * rate - self.stiffness * d * both
         on = self.pulls | (both < 0.0)
-        return Rows(
-            jacobian, reference, torch.where(on, gain(d) / self.weight, 0.0), self.pulls
-        )
+        return Rows(jacobian, reference, torch.where(on, gain(d) / self.weight, 0.0), self.pulls)
 
 
 def forces(rows: Rows, a: Tensor) -> tuple[Tensor, Tensor]:

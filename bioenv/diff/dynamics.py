@@ -21,7 +21,7 @@ from torch import Tensor
 
 from bioenv.diff import constraints, forward, muscles, parameters, rigid
 from bioenv.diff.constraints import ScalarConstraints
-from bioenv.diff.contact_law import ContactLaw, Contacts, contact_arrays
+from bioenv.diff.contact_law import ContactLaw, Contacts, Touch, contact_arrays
 from bioenv.diff.kinematics import Frame, Kinematics, kinematics, points
 from bioenv.diff.muscles import Curves, MuscleState
 from bioenv.diff.passive import Passive
@@ -124,7 +124,7 @@ class Dynamics:
         point: Tensor,
         moment: Tensor | None = None,
     ) -> Tensor:
-        """(..., nv) sum of J^T f: body (k,) ids, force N, point m (world), moment N*m (..., k, 3)."""
+        """(..., nv) sum of J^T f: body (k,) ids; force N, world point m, moment N*m (..., k, 3)."""
         return rigid.external(self.tree, pose, body, force, point, moment)
 
     def passive_torque(self, q: Tensor, v: Tensor) -> Tensor:
@@ -173,9 +173,7 @@ class Dynamics:
         ``M a + bias - passive - constraints - contacts - muscles``.
         """
         found = self.contacts(q, v, a)
-        ground = self.external(
-            self.kinematics(q), self.contact_law.body, found.force, found.point
-        )
+        ground = self.external(self.kinematics(q), self.contact_law.body, found.force, found.point)
         tau = self.inverse_dynamics(q, v, a) - self.passive_torque(q, v) - ground
         tau = tau - self.constraint_torque(q, v, a)
         return tau if activation is None else tau - self.muscle_torque(q, v, activation)
@@ -227,7 +225,7 @@ class Dynamics:
         system = forward.System(mass, force, rows, touch, self.contact_law)
         return forward.solve(system, guess).qacc, mass, drag
 
-    def _touch(self, pose: Kinematics, v: Tensor) -> object:
+    def _touch(self, pose: Kinematics, v: Tensor) -> Touch:
         return self.contact_law.touch(self.tree, pose, v, self.parameters)
 
     def _pull(self, path: MusclePath, v: Tensor, activation: Tensor) -> MuscleState:

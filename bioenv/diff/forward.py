@@ -124,7 +124,9 @@ def _residual(system: System, a: Tensor) -> tuple[Tensor, Tensor]:
         force, slope = system.law.forces(system.touch, a)
         r = r - (jacobian.transpose(-1, -2) @ force.flatten(-2)[..., None])[..., 0]
         fixed = system.touch.jacobian.detach()
-        hessian = hessian + fixed.flatten(-3, -2).transpose(-1, -2) @ (slope @ fixed).flatten(-3, -2)
+        hessian = hessian + fixed.flatten(-3, -2).transpose(-1, -2) @ (slope @ fixed).flatten(
+            -3, -2
+        )
     return r, hessian
 
 
@@ -141,12 +143,14 @@ def _scale(system: System) -> Tensor:
 
 
 def _detached(system: System) -> System:
-    def cut(part: Rows | Touch | None) -> Rows | Touch | None:
-        return None if part is None else type(part)(*(x.detach() for x in part))
-
+    rows, touch = system.rows, system.touch
     return System(
-        system.mass.detach(), system.force.detach(), cut(system.rows), cut(system.touch), system.law
-    )  # type: ignore[arg-type]
+        system.mass.detach(),
+        system.force.detach(),
+        None if rows is None else Rows(*(x.detach() for x in rows)),
+        None if touch is None else Touch(*(x.detach() for x in touch)),
+        system.law,
+    )
 
 
 def _broken(values: Tensor) -> str:

@@ -98,6 +98,17 @@ def quaternion_matrix(quaternion: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
+def quaternion_product(a: Tensor, b: Tensor) -> Tensor:
+    """(..., 4) wxyz: first the rotation b, then a."""
+    w, x, y, z = a.unbind(-1)
+    p, q, r, s = b.unbind(-1)
+    parts = (
+        w * p - x * q - y * r - z * s, w * q + x * p + y * s - z * r,
+        w * r - x * s + y * p + z * q, w * s + x * r - y * q + z * p,
+    )  # fmt: skip
+    return torch.stack(parts, -1)
+
+
 def _level(
     frame: Frame, level: Level, q: Tensor, positions: Tensor, rotations: Tensor
 ) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:

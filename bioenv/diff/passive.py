@@ -32,7 +32,9 @@ class Passive:
         k = parameters["stiffness"][..., self.joint]
         spring = x * (k + self.spring[:, 0] * x + self.spring[:, 1] * x * x)
         size = v.abs()
-        drag = v * (parameters["damping"] + self.damper[:, 0] * size + self.damper[:, 1] * size * size)
+        drag = v * (
+            parameters["damping"] + self.damper[:, 0] * size + self.damper[:, 1] * size * size
+        )
         lead = torch.broadcast_shapes(spring.shape[:-1], drag.shape[:-1])
         out = -drag.expand(*lead, drag.shape[-1])
         return out.index_add(-1, self.dof, -spring.expand(*lead, spring.shape[-1]))
@@ -41,5 +43,7 @@ class Passive:
         """(..., nv) minus the derivative of the dampers' torque by the velocity."""
         size = v.abs()
         return (
-            parameters["damping"] + 2.0 * self.damper[:, 0] * size + 3.0 * self.damper[:, 1] * size * size
+            parameters["damping"]
+            + 2.0 * self.damper[:, 0] * size
+            + 3.0 * self.damper[:, 1] * size * size
         )

@@ -100,7 +100,9 @@ class Paths:
             on = found.on[..., None]
             far0, there, _ = _straight(start[..., n:, :], found.first)
             far1, _, back = _straight(found.second, stop[..., n:, :])
-            length = _last(length, n, torch.where(found.on, far0 + found.length + far1, length[..., n:]))
+            length = _last(
+                length, n, torch.where(found.on, far0 + found.length + far1, length[..., n:])
+            )
             leave = _last(leave, n, torch.where(on, there, leave[..., n:, :]), -2)
             arrive = _last(arrive, n, torch.where(on, back, arrive[..., n:, :]), -2)
             entries = [(self.start, start, leave), (self.stop, stop, -arrive)]

@@ -39,7 +39,7 @@ class Inertia:
 
 
 class _Velocity(NamedTuple):
-    """Spatial velocity (..., nbody, 6), and what joints accelerate when they turn (..., nbody, 6)."""
+    """Spatial velocity of bodies, and their acceleration at qacc zero; (..., nbody, 6)."""
 
     body: Tensor
     drift: Tensor

@@ -52,5 +52,5 @@ def check_supported(mj: mujoco.MjModel, name: str) -> None:
         )
 
 
-def _joint(mj: mujoco.MjModel, joint: int) -> str:
+def _joint(mj: mujoco.MjModel, joint: np.integer) -> str:
     return repr(mj.joint(int(joint)).name or str(int(joint)))

@@ -30,7 +30,7 @@ class Wrap(NamedTuple):
 
 class Surfaces(NamedTuple):
     """w wrapping surfaces: position (..., w, 3) m, rotation (..., w, 3, 3), radius (w,) m, sphere
-    (w,) bool (else cylinders along z), sided (w,) bool, side (..., w, 3) m, inside (..., w) bool."""
+    (w,) bool (else cylinders along z), sided (w,) bool, side site (..., w, 3) m, inside (..., w)."""
 
     position: Tensor
     rotation: Tensor
@@ -59,8 +59,8 @@ def wrap(start: Tensor, stop: Tensor, over: Surfaces) -> Wrap:
     flat = plane.transpose(-1, -2)
     t0, t1 = rotate(flat, first), rotate(flat, second)
     t0, t1, length = _heights(p0, p1, t0, t1, length, over.sphere)
-    world = (rotate(over.rotation, t) + over.position for t in (t0, t1))
-    return Wrap(on, *world, length)
+    t0, t1 = (rotate(over.rotation, t) + over.position for t in (t0, t1))
+    return Wrap(on, t0, t1, length)
 
 
 def _planes(p0: Tensor, p1: Tensor, sphere: Tensor) -> Tensor:
@@ -89,8 +89,12 @@ def _circle(d0: Tensor, d1: Tensor, side: Tensor, sided: Tensor, radius: Tensor)
     near = d0 + share[..., None] * step
     free = ((near * near).sum(-1) > square) & (~sided | ((side * near).sum(-1) >= 0.0))
     # Where nothing wraps, any harmless number keeps the gradients finite.
-    d0 = torch.where(outside[..., None], d0, 2.0 * radius[:, None] * torch.eye(2, dtype=d0.dtype)[0])
-    d1 = torch.where(outside[..., None], d1, 2.0 * radius[:, None] * torch.eye(2, dtype=d0.dtype)[1])
+    d0 = torch.where(
+        outside[..., None], d0, 2.0 * radius[:, None] * torch.eye(2, dtype=d0.dtype)[0]
+    )
+    d1 = torch.where(
+        outside[..., None], d1, 2.0 * radius[:, None] * torch.eye(2, dtype=d0.dtype)[1]
+    )
     ways = [_tangents(d0, d1, radius, sign) for sign in (1.0, -1.0)]
     good = [_goodness(d0, d1, *way, side, sided) for way in ways]
     plus = good[0] > good[1]
@@ -152,9 +156,7 @@ def _inside(d0: Tensor, d1: Tensor, radius: Tensor) -> Wrap:
     angle = torch.where(bent, cosine, 0.0).clamp(-1.0, 1.0).acos()
     z, found = _touching(a, b, angle)
     swap = (d0[..., 0] * d1[..., 1] - d0[..., 1] * d1[..., 0]) > 0
-    base = torch.nn.functional.normalize(
-        torch.where(swap[..., None], d0, d1), dim=-1, eps=_MINVAL
-    )
+    base = torch.nn.functional.normalize(torch.where(swap[..., None], d0, d1), dim=-1, eps=_MINVAL)
     turn = z.asin() - (torch.where(swap, a, b) * z).asin()
     cos, sin = turn.cos(), turn.sin()
     x, y = base.unbind(-1)

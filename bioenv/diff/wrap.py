@@ -30,7 +30,7 @@ class Wrap(NamedTuple):
 
 class Surfaces(NamedTuple):
     """w wrapping surfaces: position (..., w, 3) m, rotation (..., w, 3, 3), radius (w,) m, sphere
-    (w,) bool (else cylinders along z), sided (w,) bool, side site (..., w, 3) m, inside (..., w)."""
+    (w,) bool (else cylinders along z), sided (w,) bool, side (..., w, 3) m, inside (..., w)."""
 
     position: Tensor
     rotation: Tensor

@@ -42,8 +42,8 @@ _NAMES = (
     "ASIN ACOS ATAN ATAN2 SINH COSH TANH FABS FLOOR CEIL FMOD FMIN FMAX SIGN LT LE EQ NE NOT AND "
     "OR IF_ELSE_ZERO ASSIGN"
 )
-_OPERATIONS = tuple(_NAMES.split())
-_NUMBER = {getattr(ca, f"OP_{name}"): i for i, name in enumerate(_OPERATIONS)}
+OPERATIONS = tuple(_NAMES.split())
+NUMBER = {getattr(ca, f"OP_{name}"): i for i, name in enumerate(OPERATIONS)}
 # No contraction of a * b + c into one rounding: results must not depend on the machine.
 _FLAGS = ("-O2", "-ftree-vectorize", "-ffp-contract=off", "-shared", "-fPIC")
 
@@ -63,36 +63,42 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "bioenv"
 
 
-def library() -> Path:
-    """The compiled `lanes.c`, made when the cache does not have it.
+def library(name: str = "lanes") -> Path:
+    """The compiled `<name>.c`, made when the cache does not have it.
 
     Raises BioenvError when there is no compiler or it fails.
     """
-    names = ", ".join(_OPERATIONS)
-    code = Path(__file__).with_name("lanes.c").read_text(encoding="utf-8")
+    names = ", ".join(OPERATIONS)
+    code, header = (_source(file) for file in (f"{name}.c", "operations.h"))
+    code = code.replace('#include "operations.h"', header)
     source = f"enum {{ {names} }};\n#define LANES {LANES}\n{code}"
     cc = compiler()
     key = hashlib.sha256("\n".join([source, *_FLAGS, cc or ""]).encode()).hexdigest()[:16]
-    place = cache_folder() / f"lanes-{key}.so"
+    place = cache_folder() / f"{name}-{key}.so"
     if place.is_file():
         return place
     if cc is None:
         raise BioenvError("no C compiler (gcc, cc, clang, $CC): install one, or solve without")
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as folder:
-        file, made = Path(folder) / "lanes.c", Path(folder) / "lanes.so"
+        file, made = Path(folder) / f"{name}.c", Path(folder) / f"{name}.so"
         file.write_text(source, encoding="utf-8")
         words = [cc, *_FLAGS, "-o", str(made), str(file), "-lm"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise BioenvError(f"{cc} could not compile lanes.c: {done.stderr.strip()[:500]}")
+            raise BioenvError(f"{cc} could not compile {name}.c: {done.stderr.strip()[:500]}")
         os.replace(made, place)  # at once: two programs may do this at the same time
     return place
 
 
+def _source(file: str) -> str:
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")
+
+
 @cache
-def _loaded(path: Path) -> Any:
-    return ctypes.CDLL(str(path)).run
+def loaded(path: Path) -> Any:
+    """The functions of a compiled library."""
+    return ctypes.CDLL(str(path))
 
 
 @dataclass(frozen=True)
@@ -130,17 +136,17 @@ def mapped(
     if any(not x.is_dense() for x in (*map(one.sparsity_in, range(one.n_in())),
                                       *map(one.sparsity_out, range(one.n_out())))):  # fmt: skip
         return None
-    made = _listed(one)
+    made = listed(one)
     return None if made is None else _Lanes(one, *made, count, threads)
 
 
-def _listed(one: ca.Function) -> tuple[NDArray[np.int32], NDArray[np.float64]] | None:
+def listed(one: ca.Function) -> tuple[NDArray[np.int32], NDArray[np.float64]] | None:
     """Operations (n, 4) (what, to, from, from) and constants; None when one is not known."""
     rows: list[tuple[int, int, int, int]] = []
     constants: list[float] = []
     for k in range(one.n_instructions()):
         kind = one.instruction_id(k)
-        number = _NUMBER.get(kind)
+        number = NUMBER.get(kind)
         if number is None:
             return None
         to = one.instruction_output(k)
@@ -165,7 +171,7 @@ class _Lanes(ca.Callback):
     ) -> None:  # fmt: skip
         ca.Callback.__init__(self)
         self._one, self._rows, self._constants, self._count = one, rows, constants, count
-        self._run = _loaded(library())
+        self._run = loaded(library()).run
         size = ctypes.c_long * max(one.n_in(), one.n_out())
         self._n_arg = size(*(one.numel_in(i) for i in range(one.n_in())))
         self._n_res = size(*(one.numel_out(i) for i in range(one.n_out())))
@@ -199,9 +205,9 @@ class _Lanes(ca.Callback):
 
         def part(first: int, last: int, room: NDArray[np.float64]) -> None:
             self._run(
-                ctypes.c_long(len(self._rows)), _address(self._rows), _address(self._constants),
+                ctypes.c_long(len(self._rows)), address(self._rows), address(self._constants),
                 inputs, self._n_arg, outputs, self._n_res,
-                ctypes.c_long(first), ctypes.c_long(last), _address(room),
+                ctypes.c_long(first), ctypes.c_long(last), address(room),
             )  # fmt: skip
 
         if self._pool is None:
@@ -211,7 +217,8 @@ class _Lanes(ca.Callback):
         return 0
 
 
-def _address(array: NDArray[Any]) -> ctypes.c_void_p:
+def address(array: NDArray[Any]) -> ctypes.c_void_p:
+    """Where C finds the numbers of a contiguous array."""
     return ctypes.c_void_p(array.ctypes.data)
 
 

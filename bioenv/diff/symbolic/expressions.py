@@ -37,7 +37,21 @@ class Expressions:
         # None: a constant of the model, whose zeros cost nothing.
         self.mass, self.damping = get.get("mass"), get.get("damping")
 
-        self.kin = rigid.kinematics(mj, self.q)
+        self._rigid(points, get)
+        powers = muscles_symbolic.Powers(self.q)
+        self._muscles(fitted, powers, get)
+        self.limit = limit_torque(mj, self.q, self.v, self.a, self.smoothing)
+        self.passive = passive.passive_torque(
+            mj, self.q, self.v, get.get("stiffness"), self.damping
+        )
+        self.coupler = couplers.coupler_torque(mj, self.q, self.v, self.a)
+        self.joint_contact = joint_load.contact_forces(
+            model, self.kin, self.loads, fitted.pull, self.muscles.force, powers
+        )
+
+    def _rigid(self, points: tuple[ContactPoint, ...], get: dict[str, ca.SX]) -> None:
+        """Poses, contacts, and the loads that follow from all motion."""
+        self.kin = rigid.kinematics(self.model.mj, self.q)
         self.contacts = contact_law.contacts(
             self.kin, points, self.v, self.a, self.smoothing, get["softness"], get.get("friction")
         )
@@ -47,25 +61,22 @@ class Expressions:
         self.loads = rigid.newton_euler(
             self.kin, self.v, self.a, self.gravity, self.external, self.mass
         )
-        powers = muscles_symbolic.Powers(self.q)
+
+    def _muscles(
+        self, fitted: FittedPaths, powers: muscles_symbolic.Powers, get: dict[str, ca.SX]
+    ) -> None:
+        """Paths, forces, torque and activation dynamics."""
+        params = self.model.muscle
         self.path = muscles_symbolic.paths(fitted.length, self.q, powers)
         self.sizes = muscles_symbolic.sizes(
-            model.muscle, get.get("optimal_fiber_length"), get.get("tendon_slack_length")
+            params, get.get("optimal_fiber_length"), get.get("tendon_slack_length")
         )
         self.muscles = muscles_symbolic.forces(
-            model.muscle, self.path, self.v, self.act, self.strength, self.smoothing, self.sizes
+            params, self.path, self.v, self.act, self.strength, self.smoothing, self.sizes
         )
-        self.limit = limit_torque(mj, self.q, self.v, self.a, self.smoothing)
-        self.passive = passive.passive_torque(
-            mj, self.q, self.v, get.get("stiffness"), self.damping
-        )
-        self.coupler = couplers.coupler_torque(mj, self.q, self.v, self.a)
         self.torque = -self.path.arm.T @ self.muscles.force
-        self.joint_contact = joint_load.contact_forces(
-            model, self.kin, self.loads, fitted.pull, self.muscles.force, powers
-        )
         self.activation_rate = muscles_symbolic.activation_rate(
-            model.muscle, self.exc, self.act, self.smoothing
+            params, self.exc, self.act, self.smoothing
         )
 
     @property

@@ -78,10 +78,10 @@ enum { GOOD, NOT_FINITE, SINGULAR, NOT_CONVERGED };
 /* All sizes are in numbers; arrays over time have one row for each step. */
 typedef struct {
     long n, m, steps, most;  /* coordinates, muscles, steps, Newton iterations at most */
-    long implicit;           /* 1: joint damping as in MuJoCo's Euler integrator */
+    long lags;               /* 1: dampers are implicit */
     double h, tolerance;
     Part parts[3];           /* before qacc is known; the residual; its slope */
-    const int *residual, *slope, *rate, *mass, *damping;  /* places of outputs */
+    const int *residual, *slope, *rate, *mass, *lagging;  /* places of outputs */
     long a, q, v, act, exc;  /* places of inputs */
     double *w;               /* all places, with parameters and constants filled in */
     double *qpos, *qvel, *activation;  /* (steps + 1, ...), the first row given */
@@ -149,10 +149,9 @@ static int damped(const Rollout *r, const double *a, double *b)
     for (long i = 0; i < n; i++) {
         b[i] = 0;
         for (long j = 0; j < n; j++) {
-            m[i * n + j] = r->w[r->mass[j * n + i]];
-            b[i] += m[i * n + j] * a[j];
+            b[i] += r->w[r->mass[j * n + i]] * a[j];
+            m[i * n + j] = r->w[r->lagging[j * n + i]];
         }
-        m[i * n + i] += r->h * r->w[r->damping[i]];
     }
     return solve(m, b, n);
 }
@@ -173,7 +172,7 @@ long roll(const Rollout *r, int *status)
         perform(&r->parts[0], w);
         *status = newton(r, a, &r->iterations[t]);
         if (*status != GOOD) return t;
-        if (!r->implicit) memcpy(b, a, n * sizeof(double));
+        if (!r->lags) memcpy(b, a, n * sizeof(double));
         else if (!damped(r, a, b)) { *status = SINGULAR; return t; }
         for (long i = 0; i < n; i++) {
             r->qvel[(t + 1) * n + i] = v[i] + h * b[i];
@@ -190,22 +189,29 @@ long roll(const Rollout *r, int *status)
 
 /* Matrices (rows, n) or (rows, m) of every step, column by column. */
 typedef struct {
-    long n, m, count, implicit;
+    long n, m, count, lags;
     double h;
     const double *by_a, *by_q, *by_v, *by_act;  /* of the residual */
     const double *rate_act, *rate_exc;          /* (m,) */
-    const double *mass, *turned, *damping;      /* M, d M (b - a) / d q, (n,); when implicit */
+    const double *mass, *lagging;               /* M, M + h D; when dampers are implicit */
+    const double *lag_q, *lag_v, *lag_act;      /* of M (b - a) + h D b; null where zero */
     const double *cost_x, *cost_a, *cost_exc;   /* what the scalar changes by directly */
     double *total;                   /* (2 n + m): by the state after the last step; then before */
     double *state, *excitation;      /* (count, ...) the scalar's whole derivatives */
     double *force, *rate, *applied;  /* (count, ...) multipliers: of the residual, of the rate of
-                                        activation, of the damping's equation */
+                                        activation, of M (b - a) + h D b */
     double *room;                    /* n * n + n */
 } Sweep;
 
 static void add_product(double *out, const double *columns, const double *row, long n, long count)
 {
-    for (long c = 0; c < count; c++) out[c] += dot(columns + c * n, row, n);
+    if (columns)
+        for (long c = 0; c < count; c++) out[c] += dot(columns + c * n, row, n);
+}
+
+static const double *at(const double *matrices, long place)
+{
+    return matrices ? matrices + place : NULL;
 }
 
 /* Returns -1, or the step whose equations are singular or whose derivative is not finite. */
@@ -220,21 +226,18 @@ long sweep(const Sweep *s)
             v[i] += h * q[i];
             pull[i] = h * v[i];
         }
-        if (s->implicit) {
-            const double *mass = s->mass + t * n * n;
-            memcpy(matrix, mass, n * n * sizeof(double)); /* symmetric */
-            for (long i = 0; i < n; i++) {
-                matrix[i * n + i] += h * s->damping[t * n + i];
-                applied[i] = -pull[i];
-                pull[i] = 0;
-            }
+        if (s->lags) { /* matrices read row by row are their transposes */
+            for (long i = 0; i < n; i++) applied[i] = -pull[i];
+            memcpy(matrix, s->lagging + t * n * n, n * n * sizeof(double));
             if (!solve(matrix, applied, n)) return t;
-            add_product(pull, mass, applied, n, n);
+            memset(pull, 0, n * sizeof(double));
+            add_product(pull, s->mass + t * n * n, applied, n, n);
             for (long i = 0; i < n; i++) pull[i] = -pull[i];
-            add_product(q, s->turned + t * n * n, applied, n, n);
+            add_product(q, at(s->lag_q, t * n * n), applied, n, n);
+            add_product(v, at(s->lag_v, t * n * n), applied, n, n);
         }
         for (long i = 0; i < n; i++) force[i] = -(pull[i] + s->cost_a[t * n + i]);
-        memcpy(matrix, s->by_a + t * n * n, n * n * sizeof(double)); /* read as its transpose */
+        memcpy(matrix, s->by_a + t * n * n, n * n * sizeof(double));
         if (!solve(matrix, force, n)) return t;
         add_product(q, s->by_q + t * n * n, force, n, n);
         add_product(v, s->by_v + t * n * n, force, n, n);
@@ -244,6 +247,7 @@ long sweep(const Sweep *s)
             act[i] += s->rate_act[t * m + i] * rate[i];
         }
         add_product(act, s->by_act + t * n * m, force, n, m);
+        if (s->lags) add_product(act, at(s->lag_act, t * n * m), applied, n, m);
         for (long i = 0; i < nx; i++) s->total[i] += s->cost_x[t * nx + i];
         memcpy(s->state + t * nx, s->total, nx * sizeof(double));
         if (!isfinite(largest(s->total, nx))) return t;

@@ -3,7 +3,10 @@
 Semi-implicit Euler of a model in CasADi (Newton's equations with contacts, ends of range, muscles
 and activation dynamics, see :mod:`bioenv.diff.symbolic.model`):
 
-    balance(q, v, a, act, p) = 0,  v' = v + h a,  q' = q + h v',  act' = act + h rate(act, exc)
+    balance(q, v, a, act, p) = 0,   (M + h D) b = M a,
+    v' = v + h b,   q' = q + h v',   act' = act + h rate(act, exc)
+
+with the dampers D that are taken implicitly.
 
 Gradients come from the discrete adjoint (:mod:`.sweep`): exact for the steps that were made, at
 the cost of about one more simulation, however many parameters there are.
@@ -21,10 +24,10 @@ from numpy.typing import ArrayLike, NDArray
 from bioenv.diff.symbolic.compiled import compiler
 from bioenv.diff.symbolic.cost import Cost, Costing
 from bioenv.diff.symbolic.model import SymbolicModel, build
-from bioenv.diff.symbolic.step_equations import equations
+from bioenv.diff.symbolic.step_equations import INTEGRATORS, equations
 from bioenv.diff.symbolic.stepping import GOOD, REASONS, CompiledStepper, PlainStepper, Steps
 from bioenv.diff.symbolic.sweep import Direct, Sweeper
-from bioenv.errors import BioenvError
+from bioenv.errors import BioenvError, unknown
 from bioenv.models.model import Model, from_mujoco
 
 Array = NDArray[np.float64]
@@ -36,7 +39,7 @@ class SimulatedPath:
 
     time (T + 1,) s; qpos, qvel (T + 1, n); activation (T + 1, m); excitation (T, m); qacc (T, n),
     of Newton's law at the start of each step; applied (T, n): the change of qvel over h, qacc but
-    for implicit damping; parameters (np,); iterations (T,) of Newton's method.
+    where dampers are implicit; parameters (np,); iterations (T,) of Newton's method.
 
     outside: the first step at which a coordinate leaves the range in which the muscles' paths are
     fitted, by name; from there on their forces are extrapolated. Empty for a sound movement.
@@ -82,8 +85,8 @@ class CompiledSimulation:
         free: parameters besides smoothing, softness, strength and gravity, see ``build``.
         smoothing: rounding of contacts and curves; 0 is MuJoCo's law, whose gradient jumps.
         contact_softness: divides the contacts' stiffness.
-        implicit_damping: as MuJoCo's Euler integrator does unless ``eulerdamp`` is disabled; the
-            joints' dampers then allow longer steps.
+        integrator: MuJoCo's "euler" (the joints' dampers are taken implicitly unless the model
+            disables ``eulerdamp``) or "implicitfast" (the muscles' damping too).
         compiled: by C code compiled once for a computer; None: where there is a C compiler.
             Without it everything works, some 50 times slower.
 
@@ -98,21 +101,21 @@ class CompiledSimulation:
         free: Sequence[str] = (),
         smoothing: float = 1.0,
         contact_softness: float = 1.0,
-        implicit_damping: bool = False,
+        integrator: str = "euler",
         compiled: bool | None = None,
     ) -> None:
         self.step = float(model.mj.opt.timestep if step is None else step)
         if not (np.isfinite(self.step) and self.step > 0.0):
             raise BioenvError(f"step must be positive, got {step} s")
-        if implicit_damping and model.mj.dof_dampingpoly.any():
-            raise BioenvError("implicit_damping knows linear dampers only; the model has others")
+        if integrator not in INTEGRATORS:
+            raise unknown("integrator", integrator, INTEGRATORS)
         self.body: SymbolicModel = build(
             _with_step(model, self.step), smoothing=smoothing, contact_softness=contact_softness,
             free=free,
         )  # fmt: skip
         self.parameters = self.body.parameters
         self._compiled = compiler() is not None if compiled is None else compiled
-        self._equations = equations(self.body, self.step, implicit_damping)
+        self._equations = equations(self.body, self.step, integrator)
         self._stepper = (CompiledStepper if self._compiled else PlainStepper)(self._equations)
         self._sweeper = Sweeper(self._equations, self._compiled)
         self._costing: tuple[Cost, Costing] | None = None
@@ -209,7 +212,7 @@ class CompiledSimulation:
             f"simulation failed at step {t} of {total} ({t * self.step:.4g} s): "
             f"{REASONS[steps.status]}; fastest coordinate "
             f"{self.body.model.coordinates[fastest]} at {steps.qvel[t, fastest]:.3g} per s. "
-            "Shorten the step, or use implicit_damping"
+            "Shorten the step"
         )
 
     def _outside(self, qpos: Array) -> dict[str, int]:

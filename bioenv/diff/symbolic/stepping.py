@@ -56,10 +56,10 @@ class _Rollout(ctypes.Structure):
     """Rollout of rollout.c."""
 
     _fields_ = (
-        *((name, ctypes.c_long) for name in ("n", "m", "steps", "most", "implicit")),
+        *((name, ctypes.c_long) for name in ("n", "m", "steps", "most", "lags")),
         *((name, ctypes.c_double) for name in ("h", "tolerance")),
         ("parts", _Part * 3),
-        *((name, ctypes.c_void_p) for name in ("residual", "slope", "rate", "mass", "damping")),
+        *((name, ctypes.c_void_p) for name in ("residual", "slope", "rate", "mass", "lagging")),
         *((name, ctypes.c_long) for name in ("a", "q", "v", "act", "exc")),
         *(
             (name, ctypes.c_void_p)
@@ -93,7 +93,7 @@ class CompiledStepper:
         arrays = (work, out.qpos, out.qvel, out.activation, given, out.qacc, out.applied,
                   out.iterations, room)  # fmt: skip
         problem = _Rollout(
-            e.n, e.m, steps, MOST_ITERATIONS, int(e.implicit_damping), h, TOLERANCE,
+            e.n, e.m, steps, MOST_ITERATIONS, int(e.lags), h, TOLERANCE,
             _parts(t), *(address(x) for x in t.outputs), *t.inputs[:5],
             *(address(x) for x in arrays),
         )  # fmt: skip
@@ -131,9 +131,8 @@ class PlainStepper:
             if status != GOOD:
                 return _finished(out, t, status)
             out.qacc[t] = out.applied[t] = guess
-            if e.implicit_damping:
-                mass, damping = (np.asarray(x) for x in e.newton(guess, *state)[3:])
-                lagging = mass + h * np.diag(damping.ravel())
+            if e.lags:
+                mass, lagging = (np.asarray(x) for x in e.newton(guess, *state)[3:])
                 out.applied[t] = np.linalg.solve(lagging, mass @ guess)
             out.qvel[t + 1] = out.qvel[t] + h * out.applied[t]
             out.qpos[t + 1] = out.qpos[t] + h * out.qvel[t + 1]

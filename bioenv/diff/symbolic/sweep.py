@@ -51,14 +51,14 @@ class _Sweep(ctypes.Structure):
     """Sweep of rollout.c."""
 
     _fields_ = (
-        *((name, ctypes.c_long) for name in ("n", "m", "count", "implicit")),
+        *((name, ctypes.c_long) for name in ("n", "m", "count", "lags")),
         ("h", ctypes.c_double),
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "by_a", "by_q", "by_v", "by_act", "rate_act", "rate_exc", "mass", "turned",
-                "damping", "cost_x", "cost_a", "cost_exc", "total", "state", "excitation",
-                "force", "rate", "applied", "room",
+                "by_a", "by_q", "by_v", "by_act", "rate_act", "rate_exc", "mass", "lagging",
+                "lag_q", "lag_v", "lag_act", "cost_x", "cost_a", "cost_exc", "total", "state",
+                "excitation", "force", "rate", "applied", "room",
             )
         ),
     )  # fmt: skip
@@ -108,8 +108,8 @@ class Sweeper:
         outputs = (found.total, found.state, found.excitation, found.force, found.rate,
                    found.applied, room)  # fmt: skip
         problem = _Sweep(
-            e.n, e.m, len(found.force), int(e.implicit_damping), h,
-            *(address(x) for x in (*inputs, *outputs)),
+            e.n, e.m, len(found.force), int(e.lags), h,
+            *(address(x) if x.size else None for x in (*inputs, *outputs)),
         )  # fmt: skip
         run = loaded(library("rollout")).sweep
         run.restype = ctypes.c_long
@@ -132,21 +132,21 @@ def _plain(
     e: StepEquations, h: float, matrices: tuple[Array, ...], cost: tuple[Array, ...], out: _Found
 ) -> int:
     """As ``sweep`` of rollout.c, in NumPy. A flattened matrix read row by row is its transpose."""
-    n, m, count = e.n, e.m, len(out.force)
-    by_a, by_q, by_v, by_act, rate_act, rate_exc, mass, turned, damping = matrices
-    square = (count, n, n)
-    by_a, by_q, by_v = (x.reshape(square) for x in (by_a, by_q, by_v))
-    by_act = by_act.reshape(count, m, n)
+    n, count = e.n, len(out.force)
+    rate_act, rate_exc = matrices[4:6]
+    by_a, by_q, by_v, by_act, mass, lagging, lag_q, lag_v, lag_act = (
+        x.reshape(count, -1, n) for x in (*matrices[:4], *matrices[6:])
+    )
     total = out.total
     q, v, act = np.split(total, [n, 2 * n])  # views
     for t in reversed(range(count)):
         v += h * q
         pull = h * v
-        if e.implicit_damping:
-            inertia = mass[t].reshape(n, n)
-            out.applied[t] = -np.linalg.solve(inertia + h * np.diag(damping[t]), pull)
-            pull = -inertia @ out.applied[t]
-            q += turned[t].reshape(n, n) @ out.applied[t]
+        if e.lags:
+            out.applied[t] = -np.linalg.solve(lagging[t], pull)
+            pull = -mass[t] @ out.applied[t]
+            _add(q, lag_q[t], out.applied[t])
+            _add(v, lag_v[t], out.applied[t])
         try:
             out.force[t] = -np.linalg.solve(by_a[t], pull + cost[1][t])
         except np.linalg.LinAlgError:
@@ -156,8 +156,15 @@ def _plain(
         out.rate[t] = h * act
         out.excitation[t] = rate_exc[t] * out.rate[t] + cost[2][t]
         act += rate_act[t] * out.rate[t] + by_act[t] @ out.force[t]
+        _add(act, lag_act[t], out.applied[t])
         total += cost[0][t]
         out.state[t] = total
         if not np.isfinite(total).all():
             return t
     return -1
+
+
+def _add(out: Array, slope: Array, multiplier: Array) -> None:
+    """out += slope @ multiplier, unless the slope has no numbers."""
+    if slope.size:
+        out += slope @ multiplier

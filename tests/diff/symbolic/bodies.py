@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bioenv.diff.symbolic.simulation import CompiledSimulation
 from bioenv.models import Model, load
 from bioenv.models.changed import with_parameters
+from bioenv.models.model import from_mujoco
 
 Array = NDArray[np.float64]
 STEP = 0.001
@@ -19,15 +20,32 @@ FREE = ("mass", "damping", "stiffness", "optimal_fiber_length", "tendon_slack_le
 Start = tuple[Array, Array, Array, Array]
 
 
+HOW = ("explicit", "euler", "implicitfast")
+"""Integrators; "explicit" is "euler" of a model that disables eulerdamp."""
+
+
+def walker(how: str, step: float = STEP) -> Model:
+    """The walker, with an integrator and a solver that goes to the end for MuJoCo."""
+    model = load("walker2d")
+    mj = copy.copy(model.mj)
+    kinds = mujoco.mjtIntegrator
+    mj.opt.integrator = kinds.mjINT_IMPLICITFAST if how == "implicitfast" else kinds.mjINT_EULER
+    mj.opt.timestep = step
+    mj.opt.tolerance, mj.opt.iterations, mj.opt.ls_iterations = 0.0, 200, 200
+    if how == "explicit":
+        mj.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_EULERDAMP)
+    return from_mujoco(mj, model.name)
+
+
 @cache
 def simulation(
-    name: str = "walker2d", smoothing: float = 1.0, implicit_damping: bool = False,
-    free: tuple[str, ...] = (), compiled: bool | None = None,
+    how: str = "explicit", *, smoothing: float = 1.0, free: tuple[str, ...] = (),
+    compiled: bool | None = None, step: float = STEP,
 ) -> CompiledSimulation:  # fmt: skip
+    integrator = "euler" if how == "explicit" else how
     return CompiledSimulation(
-        load(name), step=STEP, smoothing=smoothing, implicit_damping=implicit_damping, free=free,
-        compiled=compiled,
-    )  # fmt: skip
+        walker(how, step), smoothing=smoothing, integrator=integrator, free=free, compiled=compiled
+    )
 
 
 def start(steps: int, height: float = 0.0, seed: int = 0) -> Start:
@@ -39,14 +57,10 @@ def start(steps: int, height: float = 0.0, seed: int = 0) -> Start:
     return q, v, np.full(m, 0.2), rng.uniform(0.2, 0.5, (steps, m))
 
 
-def by_mujoco(s: Start, eulerdamp: bool, strength: float = 1.0) -> Array:
-    """(T + 1, nq) of mj_step with the Euler integrator and a solver that goes to the end."""
-    model: Model = load("walker2d")
-    mj = copy.copy(with_parameters(model, strength, model.mj.opt.gravity).mj)
-    mj.opt.timestep, mj.opt.integrator = STEP, mujoco.mjtIntegrator.mjINT_EULER
-    mj.opt.tolerance, mj.opt.iterations, mj.opt.ls_iterations = 0.0, 200, 200
-    if not eulerdamp:
-        mj.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_EULERDAMP)
+def by_mujoco(s: Start, how: str, strength: float = 1.0, step: float = STEP) -> Array:
+    """(T + 1, nq) of mj_step."""
+    model = walker(how, step)
+    mj = with_parameters(model, strength, model.mj.opt.gravity).mj
     data, (q, v, act, excitation) = mujoco.MjData(mj), s
     data.qpos[:], data.qvel[:], data.act[:] = q, v, act
     out = [q]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import casadi as ca
 import numpy as np
 import pytest
-from bodies import by_mujoco, simulation, start
+from bodies import HOW, by_mujoco, simulation, start
 
 from bioenv.diff.symbolic import compiled
 from bioenv.diff.symbolic.columns import Columns
@@ -17,15 +17,14 @@ from bioenv.models import load
 needs_compiler = pytest.mark.skipif(compiled.compiler() is None, reason="no C compiler here")
 
 
-@pytest.mark.parametrize("eulerdamp", [False, True])
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("height", [0.3, 0.0])
-def test_without_muscles_the_steps_are_mujocos(height: float, eulerdamp: bool) -> None:
+def test_without_muscles_the_steps_are_mujocos(height: float, how: str) -> None:
     """A fall of 0.3 m and what comes after it, and from the ground on: 0.4 s."""
     s = start(400, height)
-    made = simulation(smoothing=0.0, implicit_damping=eulerdamp)
+    made = simulation(how, smoothing=0.0)
     path = made.simulate(*s, made.parameters.pack(strength=0.0))
-    expected = by_mujoco(s, eulerdamp, strength=0.0)
-    np.testing.assert_allclose(path.qpos, expected, atol=1e-10)
+    np.testing.assert_allclose(path.qpos, by_mujoco(s, how, strength=0.0), atol=1e-10)
     touched = np.array(made.body.contact_point(path.qpos[-1]))[:, 2].min() < 0.0
     assert touched
     assert path.iterations.max() < 20
@@ -34,10 +33,20 @@ def test_without_muscles_the_steps_are_mujocos(height: float, eulerdamp: bool) -
 def test_with_muscles_they_differ_by_the_fitted_paths() -> None:
     s = start(300)
     made = simulation(smoothing=0.0)
-    error = np.abs(made.simulate(*s).qpos - by_mujoco(s, eulerdamp=False))
+    expected = by_mujoco(s, "explicit")
+    error = np.abs(made.simulate(*s).qpos - expected)
     assert error.max() < 2e-3  # rad or m
-    weak = np.abs(made.simulate(*s, made.parameters.pack(strength=0.9)).qpos - by_mujoco(s, False))
-    assert weak.max() > 5 * error.max()
+    weak = made.simulate(*s, made.parameters.pack(strength=0.9)).qpos
+    assert np.abs(weak - expected).max() > 5 * error.max()
+
+
+def test_implicitfast_takes_the_muscles_damping_as_mujoco() -> None:
+    s, step = start(40), 0.005
+    expected, euler = (by_mujoco(s, how, step=step) for how in ("implicitfast", "euler"))
+    error = np.abs(
+        simulation("implicitfast", smoothing=0.0, step=step).simulate(*s).qpos - expected
+    )
+    assert error.max() < 0.1 * np.abs(euler - expected).max()
 
 
 def test_smoothing_changes_little() -> None:
@@ -47,12 +56,10 @@ def test_smoothing_changes_little() -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("implicit", [False, True])
-def test_numpy_makes_the_same_steps(implicit: bool) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_numpy_makes_the_same_steps(how: str) -> None:
     s = start(30)
-    fast, slow = (
-        simulation(implicit_damping=implicit, compiled=c).simulate(*s) for c in (True, False)
-    )
+    fast, slow = (simulation(how, compiled=c).simulate(*s) for c in (True, False))
     for name in ("qpos", "qvel", "activation", "qacc", "applied"):
         expected = getattr(slow, name)
         size = 1.0 + np.abs(expected).max()
@@ -119,6 +126,8 @@ def test_bad_input(changes: dict[int, object], message: str) -> None:
 def test_bad_settings() -> None:
     with pytest.raises(BioenvError, match="step must be positive, got -1"):
         CompiledSimulation(load("elbow"), step=-1.0)
+    with pytest.raises(BioenvError, match="unknown integrator 'rk4'"):
+        CompiledSimulation(load("elbow"), integrator="rk4")
     with pytest.raises(BioenvError, match="unknown free parameter 'length'"):
         CompiledSimulation(load("elbow"), free=("length",))
 

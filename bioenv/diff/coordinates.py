@@ -17,7 +17,7 @@ from bioenv.errors import BioenvError
 from bioenv.models.anatomy import Anatomy
 
 Array = NDArray[np.float64]
-_KNOTS = 8001
+_KNOTS, _FEW = 8001, 65
 _WIDER = 0.5  # of the range, sampled beyond its ends
 _LINE = 1e-12  # bends less: a line
 
@@ -98,21 +98,18 @@ class Coordinates:
         gradient, bent = slope.copy(), []
         several = np.zeros(self.nv, dtype=int)
         for source in range(self.n):
-            values = self._samples(source)
-            q = np.tile(base, (len(values), 1))
-            q[:, source] = values
-            state = self.anatomy.expand(q)
+            q = self._varied(base, source, _FEW)
             slopes = self.anatomy.jacobian(q)[:, :, source]
-            moving = np.flatnonzero(np.abs(slopes).max(axis=0) > 0.0)
-            several[moving] += 1
+            several += np.abs(slopes).max(axis=0) > 0.0
+            joints = np.flatnonzero(np.ptp(slopes, axis=0) > _LINE)
+            if not joints.size:
+                continue
+            q = self._varied(base, source, _KNOTS)
             rate = np.zeros_like(q)
-            rate[:, source] = 1.0
-            bends = self.anatomy.expand(q, rate, np.zeros_like(q)).qacc
-            for joint in moving:
-                if np.ptp(slopes[:, joint]) > _LINE:
-                    table = np.stack([state.qpos[:, joint], slopes[:, joint], bends[:, joint]], 1)
-                    bent.append(_bent(int(joint), source, values, table))
-                    gradient[joint, source] = 0.0
+            rate[:, source] = 1.0  # with it, velocities are slopes and accelerations bends
+            table = np.stack(self.anatomy.expand(q, rate, np.zeros_like(q)), axis=2)
+            bent += [_bent(int(j), source, q[:, source], table[:, j]) for j in joints]
+            gradient[joints, source] = 0.0
         if (several > 1).any():
             names = [self.anatomy.mj.joint(int(j)).name for j in np.flatnonzero(several > 1)]
             raise BioenvError(f"joints that depend on several coordinates: {', '.join(names)}")
@@ -125,28 +122,28 @@ class Coordinates:
         """Followers as functions of what they follow, directly or through others."""
         out = []
         free = np.flatnonzero(self.anatomy.independent)
+        sources = [(c, int(s), self._varied(base, int(s), _FEW)) for c, s in enumerate(free)]
+        slopes = [(c, s, self.anatomy.reduction(q)[:, :, c]) for c, s, q in sources]
         for target in map(int, np.flatnonzero(~self.anatomy.independent)):
-            slopes = {}
-            for column, source in enumerate(free):
-                values = self._samples(int(source))
-                q = np.tile(base, (len(values), 1))
-                q[:, source] = values
-                slope = self.anatomy.reduction(q)[:, target, column]
-                if np.abs(slope).max() > 0.0:
-                    slopes[int(source)] = (values, self.anatomy.couple(q)[:, target], slope)
-            if len(slopes) > 1:
+            found = [(c, s) for c, s, slope in slopes if np.abs(slope[:, target]).max() > 0.0]
+            if len(found) > 1:
                 name = self.anatomy.coordinates[target]
                 raise BioenvError(f"coordinate {name} follows several others")
-            for index, (values, found, slope) in slopes.items():
-                bend = np.gradient(slope, values, edge_order=2)
-                table = np.stack([found, slope, bend], 1)
-                out.append(_bent(target, index, values, table))
+            for column, source in found:
+                q = self._varied(base, source, _KNOTS)
+                slope = self.anatomy.reduction(q)[:, target, column]
+                bend = np.gradient(slope, q[:, source], edge_order=2)
+                table = np.stack([self.anatomy.couple(q)[:, target], slope, bend], 1)
+                out.append(_bent(target, source, q[:, source], table))
         return out
 
-    def _samples(self, source: int) -> Array:
+    def _varied(self, base: Array, source: int, count: int) -> Array:
+        """(count, n) coordinates, one of them over its range and beyond."""
         low, high = np.clip(self.anatomy.coordinate_range[source], -20.0, 20.0)
         room = _WIDER * (high - low)
-        return np.linspace(low - room, high + room, _KNOTS)
+        q = np.tile(base, (count, 1))
+        q[:, source] = np.linspace(low - room, high + room, count)
+        return q
 
 
 def _bent(target: int, source: int, values: Array, table: Array) -> _Bent:

@@ -12,9 +12,10 @@ Contestants:
     compiled     discrete adjoint of bioenv.diff.symbolic (CasADi's operations in C)
     differences  of MuJoCo's mj_step, forward and central
 
-All on one core, in CPU seconds. Errors are relative 2-norms against torch, which differentiates MuJoCo's own model;
-"compiled" fits muscle paths by polynomials, so its model differs a little: its error as a gradient
-is against its own central differences, along the gradient. --quick leaves out what takes minutes.
+All on one core, in CPU seconds. Errors are relative 2-norms against torch, which differentiates
+MuJoCo's own model; "compiled" fits muscle paths by polynomials, so its model differs a little: its
+error as a gradient is against its own central differences, along the gradient. --quick leaves out
+what takes minutes.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ LAYERS = {
     "diff": 3,
     "agents": 4,
     "learn": 4,
-    "evaluate": 4,
-    "commands": 5,
-    "cli": 6,
+    "evaluate": 5,  # the report shows the estimators' consistency check
+    "commands": 6,
+    "cli": 7,
 }
 ALIASES = {"motion_io": "motion"}
 ONLY_IN = {

@@ -5,9 +5,9 @@
     tau = dyn.inverse_dynamics(q, v, a)          # torch, float64, (..., nv)
 
 :class:`Dynamics` is rigid bodies, contacts, muscles in torch; :func:`simulate` rolls it out with
-gradients; :class:`Coordinates` are the coordinates of an anatomy; :func:`check` says how far a
-motion is from physics; :mod:`bioenv.diff.symbolic` is the same body in CasADi, for long rollouts
-and trajectory optimization.
+gradients; :class:`Coordinates` are the coordinates of an anatomy, OpenSim's too;
+:func:`compiled_inverse_dynamics` is for large batches; :mod:`bioenv.diff.symbolic` is the same body
+in CasADi, for long rollouts and trajectory optimization.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from bioenv.diff.muscles import MuscleState
     from bioenv.diff.parameters import UNITS as PARAMETERS
     from bioenv.diff.paths import MusclePath
-    from bioenv.diff.simulate import SimulationState, Trajectory, simulate
+    from bioenv.diff.simulation import SimulationState, Trajectory, simulate, step
+    from bioenv.diff.symbolic.batched import inverse_dynamics as compiled_inverse_dynamics
 
 __all__ = [
     "PARAMETERS",
@@ -35,7 +36,9 @@ __all__ = [
     "MuscleState",
     "SimulationState",
     "Trajectory",
+    "compiled_inverse_dynamics",
     "simulate",
+    "step",
 ]
 
 _HOME = {
@@ -46,8 +49,11 @@ _HOME = {
     "MusclePath": "paths",
     "MuscleState": "muscles",
     "PARAMETERS": "parameters:UNITS",
-    "SimulationState": "simulate",
-    "Trajectory": "simulate",
+    "SimulationState": "simulation",
+    "Trajectory": "simulation",
+    "compiled_inverse_dynamics": "symbolic.batched:inverse_dynamics",
+    "simulate": "simulation",
+    "step": "simulation",
 }
 
 

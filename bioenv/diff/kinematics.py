@@ -60,7 +60,7 @@ def kinematics(tree: Tree, frame: Frame, q: Tensor) -> Kinematics:
     anchor = torch.cat(anchors, -2)[..., tree.joint_order, :]
     origin = places[..., 1, :]
     turn = axis * tree.turns[:, None]
-    move = torch.linalg.cross(turn, origin[..., None, :] - anchor) + axis - turn
+    move = cross(turn, origin[..., None, :] - anchor) + axis - turn
     return Kinematics(
         places,
         torch.cat(rotation, -3)[..., tree.order, :, :],
@@ -79,11 +79,16 @@ def rotate(rotation: Tensor, vector: Tensor) -> Tensor:
     return (rotation @ vector[..., None])[..., 0]
 
 
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """a × b along the last axis of three; leading axes broadcast, also in their number."""
+    return torch.linalg.cross(*torch.broadcast_tensors(a, b))
+
+
 def point_jacobian(tree: Tree, pose: Kinematics, body: Tensor, point: Tensor) -> Tensor:
     """(..., k, 3, nv) derivative of world points (..., k, 3) of bodies (k,) by the joints."""
     turn, move = pose.axis[..., None, :, :3], pose.axis[..., None, :, 3:]
     arm = (point - pose.origin[..., None, :])[..., None, :]
-    moved = move + torch.linalg.cross(turn, arm.expand(*arm.shape[:-2], tree.nv, 3))
+    moved = move + cross(turn, arm)
     return (moved * tree.carried[body][:, :, None]).transpose(-1, -2)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bioenv.diff.kinematics import Kinematics, points
+from bioenv.diff.kinematics import Kinematics, cross, points
 from bioenv.diff.tree import Tree
 from bioenv.diff.wrap import Surfaces, wrap
 
@@ -135,7 +135,7 @@ class Paths:
         body = torch.cat([entry[0] for entry in entries])
         point = torch.cat([entry[1] for entry in entries], -2)
         force = torch.cat([entry[2] for entry in entries], -2)
-        about = torch.linalg.cross(point - pose.origin[..., None, :], force)
+        about = cross(point - pose.origin[..., None, :], force)
         wrench = torch.cat([about, force], -1)
         work = wrench @ pose.axis.transpose(-1, -2)  # (..., entries, nv)
         return of @ (work * tree.carried[body])

@@ -14,10 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bioenv.diff.kinematics import Kinematics, rotate
+from bioenv.diff.kinematics import Kinematics, cross, rotate
 from bioenv.diff.tree import Tree
-
-_cross = torch.linalg.cross
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,7 @@ def external(
     Args:
         body: (k,) ids. moment: (..., k, 3) N*m about the points, or none.
     """
-    about = _cross(point - pose.origin[..., None, :], force)
+    about = cross(point - pose.origin[..., None, :], force)
     if moment is not None:
         about = about + moment
     wrench = torch.cat([about, force.expand_as(about)], -1)
@@ -101,7 +99,7 @@ def twists(tree: Tree, pose: Kinematics, rate: Tensor) -> Tensor:
 def point_rate(pose: Kinematics, twist: Tensor, body: Tensor, point: Tensor) -> Tensor:
     """(..., k, 3): linear part of the bodies' twists at world points (..., k, 3)."""
     here = twist[..., body, :]
-    return here[..., 3:] + _cross(here[..., :3], point - pose.origin[..., None, :])
+    return here[..., 3:] + cross(here[..., :3], point - pose.origin[..., None, :])
 
 
 def _velocities(tree: Tree, pose: Kinematics, v: Tensor) -> _Velocity:
@@ -109,7 +107,7 @@ def _velocities(tree: Tree, pose: Kinematics, v: Tensor) -> _Velocity:
     before = tree.before @ joint  # of what each joint hangs on
     turn, move = before[..., :3], before[..., 3:]
     change = torch.cat(
-        [_cross(turn, joint[..., :3]), _cross(turn, joint[..., 3:]) + _cross(move, joint[..., :3])],
+        [cross(turn, joint[..., :3]), cross(turn, joint[..., 3:]) + cross(move, joint[..., :3])],
         -1,
     )
     both = tree.carried @ torch.cat([joint, change], -1)
@@ -120,16 +118,17 @@ def _wrenches(inertia: Inertia, pose: Kinematics, velocity: Tensor, motion: Tens
     """(..., nbody, 6) moment about the origin and force that each body alone needs."""
     arm = pose.position + rotate(pose.rotation, inertia.center) - pose.origin[..., None, :]
     spin, change = velocity[..., :3], motion[..., :3]
-    speed = velocity[..., 3:] + _cross(spin, arm)
+    speed = velocity[..., 3:] + cross(spin, arm)
     weight = inertia.gravity[..., None, :] * inertia.share[:, None]
-    acceleration = motion[..., 3:] + _cross(change, arm) + _cross(spin, speed) - weight
+    acceleration = motion[..., 3:] + cross(change, arm) + cross(spin, speed) - weight
     force = inertia.mass[..., None] * acceleration
     axes = pose.rotation @ inertia.axes
     back = axes.transpose(-1, -2)
     both = back @ torch.stack([spin, change], -1)  # in the principal axes
     turn, rate = both[..., 0], both[..., 1]
-    local = inertia.moment * rate + _cross(turn, inertia.moment * turn)
-    return torch.cat([rotate(axes, local) + _cross(arm, force), force], -1)
+    local = inertia.moment * rate + cross(turn, inertia.moment * turn)
+    about = rotate(axes, local) + cross(arm, force)
+    return torch.cat([about, force.expand_as(about)], -1)
 
 
 def _momenta(tree: Tree, inertia: Inertia, pose: Kinematics) -> Tensor:
@@ -147,6 +146,6 @@ def _momenta(tree: Tree, inertia: Inertia, pose: Kinematics) -> Tensor:
     total = tree.carried.T @ table  # (..., nv, 13): composite inertia below every joint
     whole, first, second = total[..., :1], total[..., 1:4], total[..., 4:].unflatten(-1, (3, 3))
     turn, move = pose.axis[..., :3], pose.axis[..., 3:]
-    linear = whole * move - _cross(first, turn)
-    angular = rotate(second, turn) + _cross(first, move)
+    linear = whole * move - cross(first, turn)
+    angular = rotate(second, turn) + cross(first, move)
     return torch.cat([angular, linear], -1)

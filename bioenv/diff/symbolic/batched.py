@@ -21,6 +21,7 @@ from bioenv.diff.symbolic import rigid
 from bioenv.diff.symbolic.columns import Columns
 from bioenv.diff.symbolic.compiled import compiler
 from bioenv.errors import BioenvError
+from bioenv.models.model import Model
 
 Array = NDArray[np.float64]
 
@@ -75,12 +76,13 @@ def _arrays(values: Sequence[Tensor]) -> list[Array]:
     return [np.ascontiguousarray(x.detach().numpy()) for x in values]
 
 
-def inverse_dynamics(mj: mujoco.MjModel) -> BatchedFunction:
+def inverse_dynamics(model: Model | mujoco.MjModel) -> BatchedFunction:
     """``tau(q, v, a) = M a + bias`` (..., nv) of a tree of hinges and slides, with armature.
 
     The same as :meth:`bioenv.diff.Dynamics.inverse_dynamics`, for large batches of a body with
     fixed parameters. Raises BioenvError for ball and free joints.
     """
+    mj = model.mj if isinstance(model, Model) else model
     kinds = mujoco.mjtJoint
     if not np.isin(mj.jnt_type, (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE)).all():
         raise BioenvError("compiled inverse dynamics takes hinges and slides only: use Dynamics")

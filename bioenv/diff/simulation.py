@@ -90,7 +90,7 @@ def simulate(
 def step(
     dyn: Dynamics,
     state: SimulationState,
-    excitation: Tensor,
+    excitation: Tensor | None,
     timestep: float,
     integrator: str = "euler",
     guess: Tensor | None = None,
@@ -98,23 +98,22 @@ def step(
     """The state one timestep later, and the acceleration (..., nv) at its start.
 
     ``v' = v + h (M + h D)^-1 M qacc``, ``q' = q + h v'``, ``a' = a + h da/dt``: D holds the joints'
-    dampers ("euler") and, for "implicitfast", the muscles' too.
+    dampers ("euler") and, for "implicitfast", the muscles' too. Without an excitation (a model
+    without muscles) the activation stays.
     """
     q, v, activation = state
-    qacc, mass, drag = dyn.accelerated(q, v, activation, None, guess)
+    muscles = activation if dyn.nm else None
+    qacc, mass, drag = dyn.accelerated(q, v, muscles, None, guess)
     matrix = _damping(dyn, drag, integrator)
     rate = qacc
     if matrix is not None:
         force = mass @ qacc[..., None]
         rate = torch.linalg.solve(mass + timestep * matrix, force)[..., 0]
     velocity = v + timestep * rate
-    change = dyn.activation_rate(excitation, activation)
-    return (
-        SimulationState(
-            integrated(dyn, q, velocity, timestep), velocity, activation + timestep * change
-        ),
-        qacc,
-    )
+    if excitation is not None:
+        activation = activation + timestep * dyn.activation_rate(excitation, activation)
+    place = integrated(dyn, q, velocity, timestep)
+    return SimulationState(place, velocity, activation), qacc
 
 
 def integrated(dyn: Dynamics, q: Tensor, v: Tensor, timestep: float) -> Tensor:

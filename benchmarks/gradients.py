@@ -34,7 +34,7 @@ import torch
 from numpy.typing import NDArray
 
 from bioenv import diff, models
-from bioenv.diff.simulate import SimulationState, simulate
+from bioenv.diff import SimulationState, simulate
 from bioenv.diff.symbolic.simulation import CompiledSimulation
 from bioenv.models.model import Model, from_mujoco
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +148,10 @@ class GaitPINN:
         self.notes_ = tuple(dict.fromkeys(notes))
         self.seconds_ = clock.perf_counter() - begin
         return self
+
+    def settings(self) -> dict[str, Any]:
+        """The settings by name."""
+        return {name: value for name, value in vars(self).items() if not name.endswith("_")}
 
     def _set_up(self, body: GaitBody, term: Term) -> Setup:
         return set_up(

@@ -56,7 +56,7 @@ def main() -> None:
         "torch, compiled": lambda: compiled(q, v, a),
         "torch, compiled, gradient": gradient,
     }
-    best = {name: np.inf for name in ways}
+    best = dict.fromkeys(ways, np.inf)
     for _ in range(ROUNDS):
         for name, run in ways.items():
             start = time.perf_counter()

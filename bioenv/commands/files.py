@@ -27,6 +27,11 @@ def claim(path: Path, force: bool) -> str:
     return "replaced" if path.exists() else "wrote"
 
 
+def claim_report(path: Path, force: bool) -> str:
+    """`claim` of a JSON file that says who made it ("made_by": "bioenv")."""
+    return claim(path, force or made_by_us(path))
+
+
 def claim_folder(folder: Path, names: Iterable[str], mark: str, force: bool) -> None:
     """Make sure the files `names` may be written into a folder; nothing is made yet.
 

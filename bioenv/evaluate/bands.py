@@ -29,6 +29,7 @@ class Band(NamedTuple):
 INF = math.inf
 _TARGET = "project target"
 _HICKS = "Hicks 2015"
+_NOISE = "what noise of 1 degree, 5 mm and 10 N explains, three times"
 
 PEOPLE: Mapping[str, Band] = MappingProxyType(
     {
@@ -59,6 +60,8 @@ BANDS: Mapping[str, Band] = MappingProxyType(
         "root_force_peak_percent": Band(-INF, 5.0, _HICKS + ", of the peak external force"),
         "root_moment_rms_percent": Band(-INF, 1.0, _HICKS + ", of mass height times peak force"),
         "root_moment_peak_percent": Band(-INF, 1.0, _HICKS + ", of mass height times peak force"),
+        "physics_consistency": Band(-INF, 3.0, _NOISE),
+        "physics_consistent_share": Band(0.9, 1.0, _NOISE),
         "torque_mismatch_percent": Band(-INF, 5.0, _HICKS + ", reserves of the net peak torque"),
         "knee_contact_peak": PEOPLE["knee_contact_peak"],
     }

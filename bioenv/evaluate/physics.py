@@ -1,6 +1,8 @@
-"""The physics check of a motion: does it obey Newton, and do its muscles explain it?"""
+"""The physics checks of a motion: does it obey Newton, and do its muscles explain it?"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from bioenv.errors import BioenvError
 from bioenv.evaluate.complete import weighs_as
@@ -8,6 +10,9 @@ from bioenv.evaluate.gait import Measure, Measures
 from bioenv.inverse import check
 from bioenv.models import Model
 from bioenv.motion import Motion
+
+if TYPE_CHECKING:
+    from bioenv.learn.consistency_result import Consistency
 
 
 def physics_figures(motion: Motion, body: Model | None) -> tuple[Measures, str]:
@@ -32,3 +37,17 @@ def _unit(name: str) -> str:
     if name == "com_height":
         return "m"
     return "N*m" if "moment" in name or "torque" in name else "N"
+
+
+def consistency_of(motion: Motion, body: Model | None) -> Consistency | None:
+    """How far the nearest motion is that obeys Newton (`bioenv.check`); None where that cannot be
+    said: an unknown body, one that hangs on the world, a motion too short or without coordinates.
+    """
+    from bioenv.learn.consistency import check as nearest  # imports torch
+
+    if body is None or not weighs_as(motion, body) or "qpos" not in motion:
+        return None
+    try:
+        return nearest(motion, body)
+    except BioenvError:
+        return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ from bioenv.evaluate.compare import (
 from bioenv.evaluate.complete import completed, whole_feet
 from bioenv.evaluate.gait import JOINTS, Gait
 from bioenv.evaluate.periodic import periodic, periods
-from bioenv.evaluate.physics import physics_figures
+from bioenv.evaluate.physics import consistency_of, physics_figures
+from bioenv.evaluate.score import Score as Score
+from bioenv.evaluate.score import banded
 from bioenv.lab import reference as references
 from bioenv.lab.cycles import reference_of
 from bioenv.lab.reference import Reference
@@ -34,31 +36,10 @@ from bioenv.models import Model
 from bioenv.motion import Motion
 from bioenv.motion_io import write_atomically
 
+if TYPE_CHECKING:
+    from bioenv.learn.consistency_result import Consistency
+
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Score:
-    """One judged figure.
-
-    reference: the band or the measured value in words, "" without one; ok: inside the band, None
-    where nobody gives a band; source: whose band; rewarded: whether training rewarded it, an
-    optimization minimized it or it was imposed, so that it validates nothing; motion: whose it is.
-    """
-
-    name: str
-    value: float
-    unit: str
-    reference: str = ""
-    ok: bool | None = None
-    source: str = ""
-    rewarded: bool = False
-    motion: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able; a value that is not finite becomes None."""
-        value = float(self.value) if math.isfinite(self.value) else None
-        return {**asdict(self), "value": value}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +49,8 @@ class Evaluation:
     motions: with the channels that could be computed, a periodic one repeated.
     names, models, gaits: one per motion; a model is None when the motion's body is unknown.
     weights: goal -> weight of the shared cost, {} when no motion was optimized; costs: per motion,
-    goal -> its unweighted value (see `bioenv.evaluate.cost`).
+    goal -> its unweighted value (see `bioenv.evaluate.cost`). consistency: per motion, how far the
+    nearest one is that obeys Newton (see `bioenv.check`), None where that cannot be said.
     """
 
     motions: tuple[Motion, ...]
@@ -79,6 +61,7 @@ class Evaluation:
     scores: tuple[Score, ...]
     weights: Mapping[str, float] = field(default_factory=dict)
     costs: tuple[Mapping[str, float], ...] = ()
+    consistency: tuple[Consistency | None, ...] = ()
 
     @property
     def cycles(self) -> tuple[Mapping[str, Array], ...]:
@@ -138,15 +121,16 @@ def evaluate(
     gaits = tuple(gait.analyse(one) for one in motions)
     weights = cost.shared_weights(given)
     costs = tuple(cost.goal_values(g, b) for g, b in zip(gaits, bodies, strict=True))
+    consistency = tuple(consistency_of(m, b) for m, b in zip(given, bodies, strict=True))
     scores: list[Score] = []
     for i, name in enumerate(names):
         rows = [*_judge(gaits[i], reference), *_cost_scores(costs[i], weights)]
         # The physics check wants what is under the toes, too.
-        rows += _physics_scores(whole[i], bodies[i])
+        rows += _physics_scores(whole[i], bodies[i], consistency[i])
         aims = aim_of(motions[i]).quantities
         scores += [replace(r, motion=name, rewarded=bands.rewarded(r.name, aims)) for r in rows]
     return Evaluation(
-        motions, names, bodies, gaits, reference, tuple(scores), weights, costs
+        motions, names, bodies, gaits, reference, tuple(scores), weights, costs, consistency
     )  # fmt: skip
 
 
@@ -179,12 +163,12 @@ def _outcome(one: Gait) -> Iterator[Score]:
     if "ended" in motion.meta:
         fell = motion.meta["ended"] == "terminated"
         words = "ended by the task's termination (a fall)" if fell else "ran to its end"
-        yield _banded("completed", 0.0 if fell else 1.0, "1", note=words)
+        yield banded("completed", 0.0 if fell else 1.0, "1", note=words)
     if periods(motion) and one.count:
         note = f"one period, repeated {periods(motion)} times: there is no spread"
         yield Score("strides_found", float(len(one.strides)), "1", "", None, note)
     elif "ground_reaction_force" in motion:
-        yield _banded("strides_found", float(one.count), "1", note=one.why)
+        yield banded("strides_found", float(one.count), "1", note=one.why)
     if "activation" in motion:
         effort = float((motion["activation"] ** 2).mean())
         yield Score("mean_squared_activation", effort, "1")
@@ -198,14 +182,14 @@ def _gait_scores(one: Gait, reference: Reference | None) -> Iterator[Score]:
     for name, (value, unit) in measures.items():
         measured = reference.figure(name) if reference is not None else None
         if reference is None or measured is None:
-            yield _banded(name, value, unit)
+            yield banded(name, value, unit)
         elif name == "speed":
             band = bands.SPEED_TOLERANCE
             ok = bool(abs(value / measured - 1) <= band)
             text = f"{measured:.3f} +- {100 * band:g} %"
             yield Score(name, value, unit, text, ok, _who(reference, name))
         else:
-            score = _banded(name, value, unit)
+            score = banded(name, value, unit)
             text = f"{measured:.3g} ({reference.name})"
             text = f"{score.reference}; {text}" if score.reference else text
             source = score.source or _who(reference, name)
@@ -216,7 +200,7 @@ def _curve_scores(one: Gait, reference: Reference) -> Iterator[Score]:
     found = comparisons(one, reference)
     pooled = pooled_rmse(found, JOINTS)
     if pooled is not None:
-        yield _banded("joint_angle_rmse", pooled, "deg", note=f"against {reference.name}")
+        yield banded("joint_angle_rmse", pooled, "deg", note=f"against {reference.name}")
         mean_r = float(np.mean([found[joint].r for joint in JOINTS]))
         yield Score("joint_angle_r", mean_r, "1", "", None, f"against {reference.name}")
     people = between_people(reference)
@@ -252,22 +236,18 @@ def _timing_scores(one: Gait, reference: Reference) -> Iterator[Score]:
         yield Score(f"emg_{muscle}_lag", timing.lag, "cycle", "", None, source)
 
 
-def _physics_scores(motion: Motion, body: Model | None) -> Iterator[Score]:
+def _physics_scores(
+    motion: Motion, body: Model | None, nearest: Consistency | None
+) -> Iterator[Score]:
     figures, why = physics_figures(motion, body)
     if why:
         yield Score("root_force_rms_percent", math.nan, "%", "", None, f"not computed: {why}")
     for name, (value, unit) in figures.items():
-        yield _banded(name, value, unit)
-
-
-def _banded(name: str, value: float, unit: str, note: str = "") -> Score:
-    """A score with the band of its name, when there is one."""
-    band = bands.BANDS.get(name)
-    if band is None:
-        return Score(name, value, unit, "", None, note)
-    ok = bool(band.low <= value <= band.high)
-    source = f"{band.source}; {note}" if note else band.source
-    return Score(name, value, unit, band.text, ok, source)
+        yield banded(name, value, unit)
+    if nearest is not None:
+        note = "; ".join(nearest.notes)
+        yield banded("physics_consistency", nearest.overall, "sd of noise", note)
+        yield banded("physics_consistent_share", nearest.share, "1", note)
 
 
 def _who(reference: Reference, figure: str) -> str:

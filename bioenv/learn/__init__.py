@@ -10,13 +10,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bioenv.learn.consistency import Noise, check
+    from bioenv.learn.consistency_result import Consistency
     from bioenv.learn.features import Periodic, Window
     from bioenv.learn.fit import Block, minimize, prior
     from bioenv.learn.network import Initial, Network
 
-__all__ = ["Block", "Initial", "Network", "Periodic", "Window", "minimize", "prior"]
+__all__ = [
+    "Block",
+    "Consistency",
+    "Initial",
+    "Network",
+    "Noise",
+    "Periodic",
+    "Window",
+    "check",
+    "minimize",
+    "prior",
+]
 
 _HOME = {
+    "Consistency": "consistency_result",
+    "Noise": "consistency",
+    "check": "consistency",
     "Periodic": "features",
     "Window": "features",
     "Initial": "network",

@@ -77,7 +77,8 @@ def test_the_file_is_whole_well_formed_and_needs_nothing_else(one: str) -> None:
 def test_every_section_is_there(one: str) -> None:
     keys = re.findall(r'<section id="([^"]+)"', one)
     assert keys == ["film", "summary", "aims", "cost", "scores", "angles", "moments", "ground",
-                    "muscles", "energy", "loads", "physics", "reference"]  # fmt: skip
+                    "muscles", "energy", "loads", "physics", "consistency",
+                    "reference"]  # fmt: skip
     for key in ("angles", "ground", "muscles", "loads", "energy"):
         assert f'id="{key}-figure_1"' in one
 

@@ -66,6 +66,7 @@ def _sections(
         yield from (draw(content) for draw in (*drawn, curves.loads))
     yield from timeline.movement(content)
     yield timeline.physics(content)
+    yield from timeline.consistency(content)
     if content.reference is not None:
         yield _reference_section(content.reference)
 
@@ -89,12 +90,14 @@ def _verdicts(
 
 def _content(evaluation: Evaluation) -> Content:
     """What is shown; a film needs the body's coordinates, a reference needs a gait."""
+    nearest = evaluation.consistency or (None,) * len(evaluation.names)
     rows = zip(
-        evaluation.names, evaluation.motions, evaluation.models, evaluation.gaits, strict=True
-    )
+        evaluation.names, evaluation.motions, evaluation.models, evaluation.gaits, nearest,
+        strict=True,
+    )  # fmt: skip
     shown = [
-        Shown(name, motion, model if model and _fits(motion, model) else None, gait)
-        for name, motion, model, gait in rows
+        Shown(name, motion, model if model and _fits(motion, model) else None, gait, found)
+        for name, motion, model, gait, found in rows
     ]
     walking = any(one.walks for one in shown)
     return Content(shown, evaluation.reference if walking else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from bioenv.lab import cycles as cut
 from bioenv.lab.reference import Reference
 from bioenv.models import Model
 from bioenv.motion import Motion
+
+if TYPE_CHECKING:
+    from bioenv.learn.consistency_result import Consistency
 
 Array = NDArray[np.float64]
 
@@ -27,12 +31,14 @@ class Shown:
         label: what it is called in legends.
         model: the body it moves, or None when it is unknown (no film then).
         gait: its gait cycles.
+        consistency: how far the nearest motion is that obeys Newton, or None.
     """
 
     label: str
     motion: Motion
     model: Model | None
     gait: Gait
+    consistency: Consistency | None = None
 
     @cached_property
     def cycles(self) -> Mapping[str, Array]:

@@ -1,4 +1,8 @@
-"""First-order searches, for networks too large for a dense Gauss-Newton matrix."""
+"""First-order searches, for networks too large for a dense Gauss-Newton matrix.
+
+The unknowns are scaled by the diagonal of that matrix where the search starts, since an equation of
+motion is thousands of times more sensitive to fast waves than to slow ones.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,15 @@ def descend(
 ) -> tuple[Tensor, list[float], bool]:
     """Unknowns (P,) of the least loss met, the loss of each iteration, and whether it converged.
 
-    method: "lbfgs" (with a strong Wolfe line search) or "adam" (cosine decay of learning_rate).
+    method: "lbfgs" (with a strong Wolfe line search) or "adam" (cosine decay of
+            learning_rate, in units of the scaled unknowns).
     The search ends early, with that loss last, when the loss stops being finite.
     """
-    moving = x.clone().requires_grad_(True)
+    diagonal = torch.stack([row.diagonal(x) for row in rows]).sum(dim=0)
+    scale = diagonal.clamp_min(1e-12 * float(diagonal.max())).rsqrt()
+    if not bool(torch.isfinite(scale).all()):
+        return x, [float("inf")], False
+    moving = (x / scale).requires_grad_(True)
     optimizer: torch.optim.Optimizer
     if method == "lbfgs":
         optimizer = torch.optim.LBFGS(
@@ -40,8 +49,8 @@ def descend(
             for group in optimizer.param_groups:
                 turn = torch.pi * number / iterations
                 group["lr"] = learning_rate * (0.505 + 0.495 * float(torch.cos(torch.tensor(turn))))
-        before = moving.detach().clone()
-        loss = float(optimizer.step(lambda: _closure(rows, moving)))
+        before = scale * moving.detach()
+        loss = float(optimizer.step(lambda: _closure(rows, scale, moving)).detach())
         if not loss < float("inf"):
             return best, [*losses, float("inf")], False
         losses.append(loss)
@@ -49,13 +58,13 @@ def descend(
             best, least = before, loss
         if len(losses) > WINDOW and method == "lbfgs":
             gained = losses[-1 - WINDOW] - loss
-            if gained <= tolerance * WINDOW * abs(loss):
+            if gained <= tolerance * WINDOW * (1.0 + loss):
                 return best, losses, True
     return best, losses, method == "adam"
 
 
-def _closure(rows: Sequence[Row], moving: Tensor) -> Tensor:
+def _closure(rows: Sequence[Row], scale: Tensor, moving: Tensor) -> Tensor:
     moving.grad = None
-    total: Tensor = torch.stack([row.cost(moving) for row in rows]).sum()
+    total: Tensor = torch.stack([row.cost(scale * moving) for row in rows]).sum()
     torch.autograd.backward(total)
     return total

@@ -49,7 +49,7 @@ def levenberg_marquardt(
         ratio = (float(cost) - trial) / max(foreseen, 1e-300)
         damping = max(damping * max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3), 1e-15)
         growth = 2.0
-        small = small + 1 if float(cost) - trial <= tolerance * trial else 0
+        small = small + 1 if float(cost) - trial <= tolerance * (1.0 + trial) else 0
         x = x + step
         losses.append(trial)
         if small >= PATIENCE or _tiny(step, x):
@@ -61,8 +61,11 @@ def levenberg_marquardt(
 def solve_spd(matrix: Tensor, right: Tensor) -> Tensor:
     """matrix^-1 right for a symmetric positive (semi)definite matrix, scaled to a unit diagonal.
 
-    What rounding leaves singular is lifted a little, which makes it wide and not infinite.
+    What rounding leaves singular is lifted a little, which makes it wide and not infinite. A matrix
+    that is not finite gives infinities.
     """
+    if not bool(torch.isfinite(matrix).all()):
+        return torch.full_like(right, float("inf"))
     scale = matrix.diagonal().clamp_min(1e-300).rsqrt()
     scaled = scale[:, None] * matrix * scale
     eye = torch.eye(len(matrix), dtype=matrix.dtype)

@@ -132,6 +132,21 @@ class Network:
             parts.append(drawn.reshape(-1))
         return torch.cat(parts)
 
+    def grown(self, linear: Tensor, seed: int = 0) -> Tensor:
+        """(P,) weights to start from where the features alone, `linear` (P0,), already fit.
+
+        linear: weights of the same network without hidden layers; the skip takes them over.
+        """
+        if not (self.skip and self.hidden):
+            raise BioenvError("grown() needs hidden layers and skip=True")
+        weights = self.start(seed)
+        skip = self.features.count * self.outputs
+        if linear.shape != (skip + self.outputs,):
+            raise BioenvError(f"linear must have {skip + self.outputs} weights, got {len(linear)}")
+        weights[-skip:] = linear[:skip]
+        weights[-skip - self.outputs : -skip] = linear[skip:]
+        return weights
+
     def see(self, time: Tensor) -> Seen:
         """What the network needs to know of instants (...) s; it does not depend on the weights."""
         origin = self.initial.time if self.initial else 0.0

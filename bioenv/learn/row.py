@@ -6,7 +6,7 @@ component, and normal equations are summed over pieces, so that no whole Jacobia
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 from bioenv.errors import BioenvError
 from bioenv.learn.block import Block, Packing, Prior
 
+WAITING = 9.0  # mean square of a point, in noise units, beyond which later points wait for it
 ENTRIES = 20_000_000  # of a Jacobian held at once: 160 MB
 
 
@@ -35,6 +36,13 @@ class Row:
     causal: Tensor
     factor: float = 1.0
 
+    def starting(self, noise: float | None) -> Row:
+        """With an adapted noise as :meth:`noise_told` told it."""
+        if noise is None or not self.block.adapt:
+            return self
+        factor = noise * self.factor / self.noise_told()
+        return replace(self, factor=min(max(factor, self.block.floor), self.block.ceiling))
+
     def residual(self, x: Tensor) -> Tensor:
         """(T, r) in the residual's own units."""
         if self.block.points is None:
@@ -49,20 +57,19 @@ class Row:
         """cost, gradient (P,) and Gauss-Newton matrix (P, P)."""
         if isinstance(self.block, Prior):
             return self._prior(self.block, x)
-        size = len(x)
         cost, gradient = torch.zeros((), dtype=x.dtype), torch.zeros_like(x)
-        matrix = torch.zeros(size, size, dtype=x.dtype)
-        weight = self._weight().expand(self.count, self.width)
-        step = max(1, ENTRIES // (size * max(1, self.width)))
-        for first in range(0, self.count, step):
-            part = slice(first, first + step)
-            value, slope = self._slope(x, part)
-            w = weight[part].reshape(-1)
-            value, slope = value.reshape(-1), slope.reshape(-1, size)
+        matrix = torch.zeros(len(x), len(x), dtype=x.dtype)
+        for w, value, slope in self._pieces(x):
             cost = cost + 0.5 * (w * value**2).sum()
             gradient += slope.T @ (w * value)
-            matrix += (slope * w[:, None]).T @ slope
+            matrix.addmm_((slope * w[:, None]).T, slope)
         return cost, gradient, matrix
+
+    def diagonal(self, x: Tensor) -> Tensor:
+        """(P,) of the Gauss-Newton matrix, without forming it."""
+        if isinstance(self.block, Prior):
+            return self._prior(self.block, x)[2].diagonal()
+        return torch.stack([w @ slope**2 for w, _, slope in self._pieces(x)]).sum(dim=0)
 
     def reweighted(self, x: Tensor, determined: float, last: bool) -> Row:
         """With the noise and the causal weights of the residual at x.
@@ -74,15 +81,20 @@ class Row:
         shown = self._shown().expand_as(square)
         factor, causal = self.factor, self.causal
         if self.block.adapt:
-            freedom = max(float(shown.sum()) - determined, 1.0)
-            factor = (float((shown * square).sum()) / freedom) ** 0.5
+            waited = shown * causal[:, None]  # rows that still wait tell nothing about the noise
+            freedom = max(float(waited.sum()) - determined, 1.0)
+            factor = (float((waited * square).sum()) / freedom) ** 0.5
             factor = min(max(factor, self.block.floor), self.block.ceiling)
         if self.block.causal:
-            excess = ((shown * square).mean(dim=1) / factor**2 - 1.0).clamp_min(0.0)
+            excess = ((shown * square).mean(dim=1) / factor**2 - WAITING).clamp_min(0.0)
             before = torch.cumsum(excess, 0) - excess
             causal = torch.exp(-self.block.causal * before)
             causal = torch.ones_like(causal) if last else causal
         return replace(self, factor=factor, causal=causal)
+
+    def shown_count(self) -> float:
+        """Residuals, those with a smaller weight counted in part."""
+        return float(self._shown().expand(self.count, self.width).sum())
 
     def mean_square(self, x: Tensor) -> float:
         """Of the shown residuals, in noise units."""
@@ -110,6 +122,15 @@ class Row:
 
     def _one(self, x: Tensor, *point: Any) -> Tensor:
         return self.block.residual(self.packing.named(x), *point)
+
+    def _pieces(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Weights (n,), residuals (n,) and Jacobian (n, P) of some points after others."""
+        weight = self._weight().expand(self.count, self.width)
+        step = max(1, ENTRIES // (len(x) * max(1, self.width)))
+        for first in range(0, self.count, step):
+            part = slice(first, first + step)
+            value, slope = self._slope(x, part)
+            yield weight[part].reshape(-1), value.reshape(-1), slope.reshape(-1, len(x))
 
     def _slope(self, x: Tensor, part: slice) -> tuple[Tensor, Tensor]:
         """Residual (t, r) and its Jacobian (t, r, P) at some points."""

@@ -3,13 +3,14 @@
 One flow, one direction:
 
     Subject + assets ─► Model ─► Task ─► environments ─► Policy ─► Motion ─► inverse dynamics
-    measured data ───────────────────────────────────────────────► Motion ─► scores ─► report
+    measured data ───────────────────────────────────────────────► Motion ─► check ─► scores, report
 
 A `Model` is a body (MuJoCo) with names for its coordinates, muscles and feet. A `Task` says what
 the body shall do; it is a frozen description of plain functions. Environments run a task: one
 body (`BioEnv`), or many on native threads (`BioVectorEnv`). `train` turns a task into a `Policy`,
-`rollout` turns a policy into a `Motion`, and `evaluate` judges a motion against the physics and
-against measured people.
+`rollout` turns a policy into a `Motion`, `check` says how far a motion is from physics, and
+`evaluate` judges it against measured people. `diff` holds the same bodies in torch and CasADi,
+differentiable; `learn` what is learned from movements: networks that obey the equation of motion.
 
     policy = bioenv.train("bioenv/WalkImitate-v0", "ppo", seed=0)
     motion = bioenv.rollout(policy, seed=1)
@@ -30,8 +31,10 @@ from bioenv.envs.registration import register_all
 
 if TYPE_CHECKING:
     from bioenv import agents as agents
+    from bioenv import diff as diff
     from bioenv import envs as envs
     from bioenv import inverse as inverse
+    from bioenv import learn as learn
     from bioenv import models as models
     from bioenv.agents.policy import Policy as Policy
     from bioenv.agents.rollout import rollout as rollout
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from bioenv.evaluate import Evaluation as Evaluation
     from bioenv.evaluate import Score as Score
     from bioenv.evaluate import evaluate as evaluate
+    from bioenv.learn.consistency import check as check
     from bioenv.models import Model as Model
     from bioenv.models import Subject as Subject
     from bioenv.motion import CHANNELS as CHANNELS
@@ -72,6 +76,7 @@ _PUBLIC = {
     "State": "bioenv.envs.state",
     "Subject": "bioenv.models",
     "Task": "bioenv.envs.task",
+    "check": "bioenv.learn.consistency",
     "effort": "bioenv.envs.terms",
     "register": "bioenv.envs.task",
     "rollout": "bioenv.agents.rollout",
@@ -80,7 +85,7 @@ _PUBLIC = {
     "tolerance": "bioenv.envs.terms",
     "train": "bioenv.agents.training",
 }
-_PACKAGES = ("agents", "envs", "evaluate", "inverse", "models")
+_PACKAGES = ("agents", "diff", "envs", "evaluate", "inverse", "learn", "models")
 
 __all__ = [*_PUBLIC, *_PACKAGES, "__version__"]
 

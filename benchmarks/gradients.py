@@ -34,7 +34,6 @@ import torch
 from numpy.typing import NDArray
 
 from bioenv import diff, models
-from bioenv.diff import SimulationState, simulate
 from bioenv.diff.symbolic.simulation import CompiledSimulation
 from bioenv.models.model import Model, from_mujoco
 
@@ -82,8 +81,8 @@ def swing(steps: int, muscles: int) -> Array:
 
 
 def start(model: Model) -> tuple[Array, Array, Array]:
-    """Home, at rest."""
-    return model.home.copy(), np.zeros(model.mj.nv), np.full(model.mj.nu, BASE)
+    """Home, at rest, with activations that are no excitation's."""
+    return model.home.copy(), np.zeros(model.mj.nv), np.full(model.mj.nu, 0.5 * BASE)
 
 
 def timed(work: Callable[[], object], rounds: int = 3) -> float:
@@ -101,11 +100,13 @@ class Torch:
 
     def __init__(self, model: Model, checkpoint: int | None = None) -> None:
         self.dyn, self.checkpoint = diff.Dynamics(model), checkpoint
-        self.state = SimulationState(*(torch.from_numpy(x) for x in start(model)))
+        self.state = diff.SimulationState(*(torch.from_numpy(x) for x in start(model)))
 
     def height(self, excitation: torch.Tensor) -> torch.Tensor:
         """Of the pelvis at the end."""
-        path = simulate(self.dyn, self.state, excitation, timestep=STEP, checkpoint=self.checkpoint)
+        path = diff.simulate(
+            self.dyn, self.state, excitation, timestep=STEP, checkpoint=self.checkpoint
+        )
         return path.qpos[-1, HEIGHT]
 
     def forward(self, excitation: Array) -> float:

@@ -31,6 +31,8 @@ from bioenv.errors import BioenvError, unknown
 from bioenv.models.model import Model, from_mujoco
 
 Array = NDArray[np.float64]
+PATH_ERROR = 2e-3
+"""m of a muscle's fitted length, above which a model is refused: forces would be others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,8 @@ class CompiledSimulation:
         compiled: by C code compiled once for a computer; None: where there is a C compiler.
             Without it everything works, some 50 times slower.
 
-    Raises BioenvError for a model that cannot be expressed.
+    Raises BioenvError for a model that cannot be expressed, or whose muscle paths polynomials do
+    not fit (what wraps and moves a lot, in some models converted from OpenSim).
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class CompiledSimulation:
             _with_step(model, self.step), smoothing=smoothing, contact_softness=contact_softness,
             free=free,
         )  # fmt: skip
+        _check_paths(self.body)
         self.parameters = self.body.parameters
         self._compiled = compiler() is not None if compiled is None else compiled
         self._equations = equations(self.body, self.step, integrator)
@@ -225,6 +229,17 @@ class CompiledSimulation:
             self.body.model.coordinates[j]: int(np.argmax(beyond[:, j]))
             for j in np.flatnonzero(beyond.any(axis=0)).tolist()
         }
+
+
+def _check_paths(body: SymbolicModel) -> None:
+    wrong = {name: e.length for name, e in body.path_error.items() if e.length > PATH_ERROR}
+    if wrong:
+        worst = max(wrong, key=lambda name: wrong[name])
+        raise BioenvError(
+            f"model {body.model.name!r}: the paths of {len(wrong)} muscles are fitted worse than "
+            f"{1000 * PATH_ERROR:g} mm, {worst} by {1000 * wrong[worst]:.3g} mm: "
+            "simulate it with bioenv.diff.simulate, which follows the paths themselves"
+        )
 
 
 def _with_step(model: Model, step: float) -> Model:

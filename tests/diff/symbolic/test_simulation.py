@@ -132,6 +132,12 @@ def test_bad_settings() -> None:
         CompiledSimulation(load("elbow"), free=("length",))
 
 
+def test_muscles_that_polynomials_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bioenv.diff.symbolic.simulation.PATH_ERROR", 1e-6)
+    with pytest.raises(BioenvError, match=r"paths of \d+ muscles .* worse than 0.001 mm, \w+ by"):
+        CompiledSimulation(load("elbow"))
+
+
 def test_no_steps() -> None:
     q, v, act, _ = start(0)
     path = simulation().simulate(q, v, act, np.zeros((0, 18)))

@@ -133,9 +133,7 @@ def observe_with(reference: Reference) -> Callable[[State], tuple[Array, ...]]:
     return observe
 
 
-def _start(
-    reference: Reference, noise: float
-) -> Callable[[Draws, Model, Array], dict[str, Array]]:
+def _start(reference: Reference, noise: float) -> Callable[[Draws, Model, Array], dict[str, Array]]:
     def start(rng: Draws, model: Model, goal: Array) -> dict[str, Array]:
         phase = rng.uniform(0.0, 1.0)
         follow = reference.on(model)

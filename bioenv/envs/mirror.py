@@ -46,9 +46,10 @@ def mirror_map(task: str | Task) -> Mirror:
     qvel = rng.normal(0, 0.5, (_PROBES, model.mj.nv))
     act, u, previous = rng.uniform(0, 1, (3, _PROBES, len(model.muscles)))
     phase = rng.uniform(0, 0.5, _PROBES)
-    m, q = model.mirror_muscle, model.mirror_qpos
+    m, q, sign = model.mirror_muscle, model.mirror_qpos, model.mirror_sign
     sim.reset(a, {"qpos": qpos, "qvel": qvel, "activation": act})
-    sim.reset(b, {"qpos": qpos[:, q], "qvel": qvel[:, q], "activation": act[:, m]})
+    image = {"qpos": qpos[:, q] * sign, "qvel": qvel[:, q] * sign, "activation": act[:, m]}
+    sim.reset(b, image)
     sim.excitation[a], sim.excitation[b] = u, u[:, m]
     episode = env.episode
     episode.previous_excitation[a], episode.previous_excitation[b] = previous, previous[:, m]
@@ -57,9 +58,9 @@ def mirror_map(task: str | Task) -> Mirror:
     env.state = type(env.state)(sim, episode)
     obs = env._observe().astype(float)
     env.close()
-    index, sign = _match(obs[a], obs[b])
+    index, signs = _match(obs[a], obs[b])
     clock = np.abs(obs[a] - np.sin(2 * np.pi * phase)[:, None]).max(axis=0) < 1e-5
-    return Mirror(index, sign, m, int(np.flatnonzero(clock)[0]) if clock.any() else None)
+    return Mirror(index, signs, m, int(np.flatnonzero(clock)[0]) if clock.any() else None)
 
 
 def _match(original: NDArray, mirrored: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -68,9 +68,7 @@ def suited_stride_time(source: ReferenceGait, model: Model) -> float:
     At the person's cadence the same angles would carry longer legs faster, and feet would slip in
     the reference itself.
     """
-    thigh, shank = (
-        float(np.hypot(*model.mj.body(b).pos[[0, 2]])) for b in ("tibia_r", "calcn_r")
-    )
+    thigh, shank = (float(np.hypot(*model.mj.body(b).pos[[0, 2]])) for b in ("tibia_r", "calcn_r"))
     return source.for_legs(thigh, shank).cycle_s
 
 
@@ -89,7 +87,9 @@ def measured_motion(model: Model, name: str, cycle_s: float, n: int = 200) -> Re
     source = ReferenceGait.load(name)
     phase = np.arange(n) / n
     qpos = np.tile(model.home, (n, 1))
-    qpos[:, [model.coordinate_index(c) for c in source.coordinates]] = source.qpos(phase)
+    known = [i for i, name in enumerate(source.coordinates) if name in model.coordinates]
+    columns = [model.coordinate_index(source.coordinates[i]) for i in known]
+    qpos[:, columns] = source.qpos(phase)[:, known]
     qpos[:, model.coordinate_index("pelvis_tx")] = 0.0
     qpos = gait.on_the_ground(model, qpos)
     qvel = gait.change_per_cycle(qpos) / cycle_s

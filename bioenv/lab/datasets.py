@@ -37,8 +37,13 @@ def falisse2019(folder: Path) -> Reference:
         for name, factor in (
             ("hip_flexion", 1), ("knee_angle", -1), ("ankle_angle", 1),
             ("pelvis_tilt", 1), ("lumbar_extension", 1),
+            ("hip_adduction", 1), ("hip_rotation", 1), ("subtalar_angle", 1),
+            ("pelvis_list", 1), ("pelvis_rotation", 1),
+            ("lumbar_bending", 1), ("lumbar_rotation", 1),
         )
     }  # fmt: skip
+    # OpenSim's z is to the right, y here to the left.
+    curves["pelvis_ty"] = _curve(table, ("angle", "pelvis_tz"), -1.0, "m", 99)
     curves["grf_vertical"] = _curve(table, ("grf", "Vertical"), 0.01, "BW", 99)
     curves["grf_fore_aft"] = _curve(table, ("grf", "Fore-aft"), 0.01, "BW", 99)
     for name, sign in (("hip_flexion", 1), ("knee_angle", -1), ("ankle_angle", 1)):

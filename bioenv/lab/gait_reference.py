@@ -1,7 +1,8 @@
 """A periodic reference gait of both legs, for imitation and for starting poses.
 
 The right leg's mean curves as Fourier series; the left leg is the right one half a cycle later,
-and trunk curves keep even harmonics only, so that the gait is exactly symmetric. Phase is counted
+trunk curves in the sagittal plane keep even harmonics only and those that go from side to side odd
+ones, so that the gait is exactly symmetric. Phase is counted
 in cycles: 0 is right heel strike, 0.5 left heel strike, 1 the next right heel strike.
 """
 
@@ -21,6 +22,9 @@ Array = NDArray[np.float64]
 
 LEG = ("hip_flexion", "knee_angle", "ankle_angle", "mtp_angle")
 TRUNK = ("pelvis_tilt", "lumbar_extension")
+# In three dimensions, where a reference has them.
+LEG_3D = ("hip_adduction", "hip_rotation", "subtalar_angle")
+SIDEWAYS = ("pelvis_ty", "pelvis_list", "pelvis_rotation", "lumbar_bending", "lumbar_rotation")
 HARMONICS = 8  # of joint angles: mean curves of 11 trials hold nothing above (see `fit_error`)
 FORCE_HARMONICS = 14  # of ground reaction force, whose loading edge is steeper
 
@@ -75,10 +79,15 @@ class ReferenceGait:
         for name in TRUNK:
             curves.setdefault(name, np.zeros(reference.POINTS))
         curves.setdefault("mtp_angle", toe_angle(curves))
-        series = {n: _series(c, HARMONICS, even=n in TRUNK) for n, c in curves.items()}
+        legs = (*LEG, *(n for n in LEG_3D if n in source.curves))
+        sideways = tuple(n for n in SIDEWAYS if n in source.curves)
+        curves |= {n: source.curve(n).mean for n in (*legs, *sideways) if n not in curves}
+        parity = {**dict.fromkeys(TRUNK, 0), **dict.fromkeys(sideways, 1)}
+        series = {n: _series(c, HARMONICS, parity.get(n)) for n, c in curves.items()}
         columns = [(n, series[n]) for n in TRUNK]
-        columns += [(f"{n}_r", series[n]) for n in LEG]
-        columns += [(f"{n}_l", _half_cycle_later(*series[n])) for n in LEG]
+        columns += [(f"{n}_r", series[n]) for n in legs]
+        columns += [(f"{n}_l", _half_cycle_later(*series[n])) for n in legs]
+        columns += [(n, series[n]) for n in sideways]
         force, scale = _forces(source)
         error = {n: _fit_error(c, *series[n]) for n, c in curves.items()}
         return ReferenceGait(
@@ -179,12 +188,15 @@ def stance_speed(
     return float(backward.mean()), float(backward.std())
 
 
-def _series(curve: Array, harmonics: int, *, even: bool = False) -> tuple[Array, Array]:
-    """Cosine and sine coefficients (harmonics + 1,) of a closed curve (101,)."""
+def _series(curve: Array, harmonics: int, parity: int | None = None) -> tuple[Array, Array]:
+    """Cosine and sine coefficients (harmonics + 1,) of a closed curve (101,).
+
+    parity: 0 keeps even harmonics only (the same half a cycle later), 1 odd ones (the opposite).
+    """
     spectrum = np.fft.rfft(curve[:-1])[: harmonics + 1] / (len(curve) - 1)
     spectrum[1:] *= 2
-    if even:
-        spectrum[1::2] = 0
+    if parity is not None:
+        spectrum[1 - parity :: 2] = 0
     return spectrum.real.copy(), -spectrum.imag
 
 

@@ -73,8 +73,9 @@ class Curve:
 class Reference:
     """Measured gait: curves by name, figures (speed, stride_time, ...), and whose they are.
 
-    Curve names: hip_flexion, knee_angle, ankle_angle, pelvis_tilt, lumbar_extension,
-    grf_vertical, grf_fore_aft, hip_flexion_moment, knee_angle_moment, ankle_angle_moment,
+    Curve names: hip_flexion, knee_angle, ankle_angle, pelvis_tilt, lumbar_extension, and in three
+    dimensions hip_adduction, hip_rotation, subtalar_angle, pelvis_list, pelvis_rotation,
+    lumbar_bending, lumbar_rotation, pelvis_ty (m, to the left); grf_vertical, grf_fore_aft, hip_flexion_moment, knee_angle_moment, ankle_angle_moment,
     emg_<muscle>. Not every reference has all of them.
     """
 

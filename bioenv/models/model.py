@@ -30,7 +30,8 @@ class Model:
         muscle: parameters, each (nm,).
         mass kg; body_weight N; home (nq,): the standing pose.
         mirror_qpos (nq,), mirror_muscle (nm,): index of the same coordinate or muscle on the
-            other side, so that `qpos[mirror_qpos]` is the mirrored pose.
+            other side. mirror_sign (nq,): -1 where the mirrored coordinate changes its sign (what
+            goes from side to side), so that `mirror_sign * qpos[mirror_qpos]` is the mirrored pose.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Model:
     body_weight: float
     home: NDArray[np.float64]
     mirror_qpos: NDArray[np.intp]
+    mirror_sign: NDArray[np.float64]
     mirror_muscle: NDArray[np.intp]
 
     def coordinate_index(self, name: str) -> int:
@@ -128,6 +130,7 @@ def from_mujoco(mj: mujoco.MjModel, name: str, subject: Subject | None = None) -
         body_weight=mass * float(np.linalg.norm(mj.opt.gravity)),
         home=_frozen(home_pose(mj)),
         mirror_qpos=_frozen(_mirror(coordinates)),
+        mirror_sign=_frozen(_mirror_sign(mj, _mirror(coordinates))),
         mirror_muscle=_frozen(_mirror(muscles)),
     )
 
@@ -168,6 +171,20 @@ def _mirror(names: tuple[str, ...]) -> NDArray[np.intp]:
     return np.array(
         [names.index(o) if o in names else i for i, o in enumerate(other)], dtype=np.intp
     )
+
+
+def _mirror_sign(mj: mujoco.MjModel, mirror: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(nq,) sign of each coordinate in the image on the other side of the x-z plane.
+
+    A slide's axis is a vector, (x, -y, z) in the mirror; a hinge's turns: (-x, y, -z).
+    """
+    data = mujoco.MjData(mj)
+    data.qpos[:] = mj.qpos0
+    mujoco.mj_kinematics(mj, data)
+    hinge = mj.jnt_type == mujoco.mjtJoint.mjJNT_HINGE
+    image = data.xaxis * np.where(hinge[:, None], [-1.0, 1.0, -1.0], [1.0, -1.0, 1.0])
+    along = np.einsum("ij,ij->i", image, data.xaxis[mirror])
+    return np.where(along < 0.0, -1.0, 1.0)
 
 
 def muscle_parameters(mj: mujoco.MjModel, name: str) -> MuscleParameters:

@@ -98,3 +98,16 @@ def test_what_cannot_be_imitated_is_said():
     bare = Reference("bare", curves, source.figures, "", "", "")
     with pytest.raises(BioenvError, match="lacks knee_angle"):
         ReferenceGait.fit(bare)
+
+
+def test_what_goes_from_side_to_side_is_its_mirror_image_half_a_cycle_later():
+    gait = ReferenceGait.load("falisse2019")
+    phase = np.linspace(0, 1, 50, endpoint=False)
+    now, later = gait.qpos(phase), gait.qpos(phase + 0.5)
+    index = {name: i for i, name in enumerate(gait.coordinates)}
+    for name in ("pelvis_ty", "pelvis_list", "pelvis_rotation", "lumbar_bending"):
+        np.testing.assert_allclose(later[:, index[name]], -now[:, index[name]], atol=1e-12)
+        assert np.ptp(now[:, index[name]]) > 0.01
+    for name in ("hip_adduction", "hip_rotation", "subtalar_angle"):
+        left, right = index[f"{name}_l"], index[f"{name}_r"]
+        np.testing.assert_allclose(later[:, left], now[:, right], atol=1e-12)

@@ -47,7 +47,7 @@ def test_moments_have_the_sign_of_their_coordinate(name):
 
 def test_units_are_stated_and_figures_have_a_source():
     one = reference.load("falisse2019")
-    assert {c.unit for c in one.curves.values()} == {"rad", "BW", "N*m/kg", "1"}
+    assert {c.unit for c in one.curves.values()} == {"rad", "m", "BW", "N*m/kg", "1"}
     assert one.figure("speed") == pytest.approx(1.315, abs=1e-3)
     assert one.figure("stride_time") == pytest.approx(1.0405, abs=1e-4)
     assert one.mass_kg == 62

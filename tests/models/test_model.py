@@ -13,6 +13,7 @@ import pytest
 from bioenv import models
 from bioenv.errors import BioenvError
 from bioenv.models import Model
+from bioenv.models.model import from_mujoco
 from bioenv.paths import asset
 
 NAMES = ("arm26", "elbow", "walker2d")
@@ -232,3 +233,34 @@ def test_a_model_loads_by_path_and_can_be_edited() -> None:
 def test_naming_the_package_imports_no_mujoco() -> None:
     code = "import sys, bioenv.models; sys.exit('mujoco' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_goes_from_side_to_side_changes_its_sign_in_the_mirror():
+    """A body in three dimensions and its mirror image have mirrored body positions."""
+    xml = """<mujoco><size nuser_actuator="3"/><worldbody><body name="pelvis" pos="0 0 1">
+      <joint name="pelvis_tx" type="slide" axis="1 0 0"/>
+      <joint name="pelvis_ty" type="slide" axis="0 1 0"/>
+      <joint name="pelvis_list" axis="1 0 0"/><joint name="pelvis_tilt" axis="0 -1 0"/>
+      <joint name="pelvis_rotation" axis="0 0 1"/><geom size=".1"/>
+      <body name="femur_r" pos="0 -.1 0"><joint name="hip_adduction_r" axis="1 0 0"/>
+        <joint name="hip_rotation_r" axis="0 0 1"/><geom size=".05" pos=".1 0 -.4"/>
+        <site name="a_r"/><site name="b_r" pos="0 0 -.1"/></body>
+      <body name="femur_l" pos="0 .1 0"><joint name="hip_adduction_l" axis="-1 0 0"/>
+        <joint name="hip_rotation_l" axis="0 0 -1"/><geom size=".05" pos=".1 0 -.4"/>
+        <site name="a_l"/><site name="b_l" pos="0 0 -.1"/></body>
+    </body></worldbody>
+    <tendon><spatial name="t_r"><site site="a_r"/><site site="b_r"/></spatial>
+      <spatial name="t_l"><site site="a_l"/><site site="b_l"/></spatial></tendon>
+    <actuator><muscle name="m_r" tendon="t_r" lengthrange=".05 .2" user="0 .5 6e5"/>
+      <muscle name="m_l" tendon="t_l" lengthrange=".05 .2" user="0 .5 6e5"/></actuator></mujoco>"""
+    model = from_mujoco(mujoco.MjModel.from_xml_string(xml), "two_thighs")
+    flips = [c for c, s in zip(model.coordinates, model.mirror_sign, strict=True) if s < 0]
+    assert flips == ["pelvis_ty", "pelvis_list", "pelvis_rotation"]
+    q = np.random.default_rng(0).normal(0, 0.4, model.mj.nq)
+    data, other = mujoco.MjData(model.mj), mujoco.MjData(model.mj)
+    data.qpos[:], other.qpos[:] = q, model.mirror_sign * q[model.mirror_qpos]
+    mujoco.mj_kinematics(model.mj, data)
+    mujoco.mj_kinematics(model.mj, other)
+    np.testing.assert_allclose(
+        other.body("femur_l").xipos, data.body("femur_r").xipos * [1, -1, 1], atol=1e-12
+    )

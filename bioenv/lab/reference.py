@@ -75,7 +75,8 @@ class Reference:
 
     Curve names: hip_flexion, knee_angle, ankle_angle, pelvis_tilt, lumbar_extension, and in three
     dimensions hip_adduction, hip_rotation, subtalar_angle, pelvis_list, pelvis_rotation,
-    lumbar_bending, lumbar_rotation, pelvis_ty (m, to the left); grf_vertical, grf_fore_aft, hip_flexion_moment, knee_angle_moment, ankle_angle_moment,
+    lumbar_bending, lumbar_rotation, pelvis_ty (m, to the left); grf_vertical, grf_fore_aft;
+    hip_flexion_moment, knee_angle_moment, ankle_angle_moment;
     emg_<muscle>. Not every reference has all of them.
     """
 

@@ -72,7 +72,9 @@ class GaitPINN:
         activation_ (T, m) in [0, 1] or None; torque_misfit_: N*m by coordinate, what they leave.
         mass_, mass_interval_: kg by segment (of one side), and 95 % intervals, when found.
         status_, message_; losses_: half squared residuals by term, in units of their noise;
-        residual_: root mean squares in m, rad, N, N*m; history_; seconds_; notes_.
+        residual_: root mean squares in m, rad, N, N*m: of the data; of the root (force_rms,
+        moment_rms); of what the root lacks because the ground's force is faster than the features
+        (fast_..., which no status judges). history_; seconds_; notes_.
         analysis_: all of it as an inverse analysis.
     """
 
@@ -171,7 +173,7 @@ class GaitPINN:
         ground = GroundSettings(self.force_noise, self.pressure_noise, self.friction)
         return GaitProblem(
             body, term, setup.at_data, setup.at_nodes, setup.nodes, contacts,
-            setup.forces(setup.nodes), setup.whiten, ground, groups, self.masses or 1.0,
+            setup.forces(setup.nodes), setup.tests, ground, groups, self.masses or 1.0,
             self.physics_weight, setup.shut, setup.period,
         )  # fmt: skip
 
@@ -190,7 +192,7 @@ class GaitPINN:
             measured.name, self.anatomy_, Settings(), self._kinematics(measured),
             contacts=self.contacts_, belt_speed=self.belt_speed_,
         )  # fmt: skip
-        self.analysis_ = with_torques(analysis)
+        self.analysis_, fast = with_torques(analysis, problem.at_data.value)
         assert self.analysis_.torque is not None
         self.torque_ = self.analysis_.torque
         self.activation_: Array | None = None
@@ -206,6 +208,8 @@ class GaitPINN:
             [np.interp(self.time_, problem.nodes, row, period=problem.period) for row in deviation]
         )
         self.residual_ = {**term.residual(z), **root_residual(body.anatomy, self.torque_)}
+        left = root_residual(body.anatomy, fast)
+        self.residual_ |= {f"fast_{name}": value for name, value in left.items()}
         self.losses_ = problem.losses(found.state, found.ground, found.noise)
         self.torque_noise_ = dict(zip(body.names, map(float, found.noise.row), strict=True))
         self._judge(found)

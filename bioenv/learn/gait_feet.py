@@ -32,8 +32,9 @@ SHORTEST = 0.1  # s of a step that a plate must have missed
 
 
 class FootPoint(NamedTuple):
-    """side "r" or "l"; body: id that moves it; carrier: id of the body its force acts on; local
-    (3,) m in the body's frame; drop m: how far below it the sole is."""
+    """side "r" or "l"; body: id that moves it; carrier: id of the body its force acts on, the heel
+    bone, as a plate's force does in OpenSim; local (3,) m in the body's frame; drop m: how far
+    below it the sole is."""
 
     side: str
     body: int
@@ -84,16 +85,13 @@ def _spheres(anatomy: Anatomy, side: str, heel: int, toes: int | None) -> list[F
         if ball and on in (f"calcn_{side}", f"toes_{side}"):
             body = heel if toes is None or on.startswith("calcn") else toes
             found.append(
-                FootPoint(side, body, body, mj.geom_pos[i].copy(), float(mj.geom_size[i, 0]))
+                FootPoint(side, body, heel, mj.geom_pos[i].copy(), float(mj.geom_size[i, 0]))
             )
     return found
 
 
 def _landmarks(anatomy: Anatomy, side: str, heel: int, toes: int | None) -> list[FootPoint]:
-    """Heel and ball in the frame of the heel bone, toes in that of the toes.
-
-    All forces act on the heel bone, as those of force plates do in OpenSim.
-    """
+    """Heel and ball in the frame of the heel bone, toes in that of the toes."""
     if not anatomy.y_up:
         raise BioenvError(
             f"the feet of {anatomy.name!r} have no spheres that touch the ground: give --forces"

@@ -5,8 +5,8 @@ and m (g,), relative changes of segment masses. The cost is a negative log poste
 
     data + 1/2 sum (root residual / noise)^2 + 1/2 |W tau_j / noise_j|^2 + priors + constraints,
 
-with W from :func:`bioenv.learn.gait_torque.whitener`. Its weights are noises, not knobs; W makes
-the physics count the same whatever the number of collocation nodes.
+with W from :func:`bioenv.learn.gait_torque.galerkin`. Its weights are noises, not knobs; W makes the
+physics count the same whatever the number of collocation nodes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bioenv.learn.gait_basis import Columns
 from bioenv.learn.gait_body import GaitBody
 from bioenv.learn.gait_data import Term
 from bioenv.learn.gait_ground import Ground, GroundSettings, ground_at
+from bioenv.learn.gait_torque import Tests
 
 Array = NDArray[np.float64]
 
@@ -61,7 +62,7 @@ class GaitProblem:
     """Everything that is known.
 
     at_data, at_nodes: functions of the coordinates at the measured frames and the collocation
-    nodes; nodes (T,) s; contacts: plates at the nodes; ground_basis (T, G); whiten (T, T);
+    nodes; nodes (T,) s; contacts: plates at the nodes; ground_basis (T, G); tests (R, T);
     groups (g, nbody): segments that share a mass factor, of prior deviation mass_noise; weight: of
     the physics, 1 unless for experiments; shut (F, k) bool: coefficients that are zero.
     """
@@ -73,7 +74,7 @@ class GaitProblem:
     nodes: Array
     contacts: Sequence[GroundContact]
     ground_basis: Array
-    whiten: Array
+    tests: Tests
     ground: GroundSettings
     groups: Array
     mass_noise: float
@@ -114,7 +115,7 @@ class GaitProblem:
 
     def losses(self, state: State, ground: Ground, noise: Noise) -> dict[str, float]:
         """The terms of the cost by name."""
-        rows = self._whitened(self.torque(state, ground).T[:, :, None], noise)[:, :, 0]
+        rows = self._tested(self.torque(state, ground).T[:, :, None], noise)[:, :, 0]
         breach = np.minimum(self._constraints(state, ground)[1], 0.0) / BREACH
         squares = {
             "root": (rows[self.body.root] ** 2).sum(),
@@ -170,17 +171,17 @@ class GaitProblem:
 
     def _physics(self, state: State, ground: Ground, noise: Noise) -> tuple[Array, Array]:
         """Whitened rows (k T, P) of the equation of motion and their values (k T,)."""
-        slope = self._whitened(self.sensitivity(state, ground), noise)
-        value = self._whitened(self.torque(state, ground).T[:, :, None], noise)
+        slope = self._tested(self.sensitivity(state, ground), noise)
+        value = self._tested(self.torque(state, ground).T[:, :, None], noise)
         return slope.reshape(-1, slope.shape[2]), value.ravel()
 
-    def _whitened(self, rows: Array, noise: Noise) -> Array:
-        """Rows (k, T, P) in units of their noise: joint torques as smooth processes."""
-        scale = np.sqrt(self.weight) / noise.row[:, None, None]
-        joint = ~self.body.root
-        out = rows * scale
-        out[joint] = np.matmul(self.whiten, out[joint])
-        return np.asarray(out)
+    def _tested(self, rows: Array, noise: Noise) -> Array:
+        """Rows (k, T, P) tested, (k, R, P), in units of their noise."""
+        scale = np.sqrt(self.weight) / noise.row
+        out = np.empty((len(rows), len(self.tests.root), rows.shape[2]))
+        for j, (row, root) in enumerate(zip(rows, self.body.root, strict=True)):
+            out[j] = scale[j] * ((self.tests.root if root else self.tests.joint) @ row)
+        return out
 
     def _ridge(self) -> Array:
         return np.where(self.shut, SHUT, RIDGE)

@@ -18,6 +18,7 @@ from bioenv.inverse.muscles.problem import Sharing
 from bioenv.inverse.sharing_task import sharing_problem
 from bioenv.inverse.standard import to_motion
 from bioenv.learn.gait_body import Load
+from bioenv.learn.gait_torque import span_of
 from bioenv.models.anatomy import Anatomy
 from bioenv.motion import Motion
 
@@ -67,14 +68,20 @@ def _summed(force: Array, moment: Array, place: Array) -> tuple[Array, Array, Ar
     return np.where(on[:, None], total, 0.0), point, np.where(on[:, None], left, 0.0)
 
 
-def with_torques(found: Analysis) -> Analysis:
-    """The analysis with the generalized force of every coordinate."""
+def with_torques(found: Analysis, basis: Array) -> tuple[Analysis, Array]:
+    """The analysis with the generalized force of every coordinate, and what was taken off it.
+
+    Of the torque only what functions `basis` (T, F) can follow is kept: a force that is faster than
+    the movement was allowed to be has no acceleration to balance it. Both (T, n).
+    """
     moved = found.kinematics
     external = [Contact(c.body, c.force, c.point, c.moment) for c in found.contacts]
     torque = generalized_forces(
         found.anatomy, moved.q, moved.qd, moved.qdd, external, like_opensim=False
     )
-    return replace(found, torque=torque)
+    span = span_of(basis)
+    kept = span @ (span.T @ torque)
+    return replace(found, torque=kept), torque - kept
 
 
 def with_muscles(found: Analysis, settings: Settings) -> Analysis:

@@ -14,7 +14,7 @@ from bioenv.inverse.ground import Plates, ground_contacts
 from bioenv.learn.gait_basis import Basis, Columns
 from bioenv.learn.gait_body import GaitBody
 from bioenv.learn.gait_data import Term
-from bioenv.learn.gait_torque import whitener
+from bioenv.learn.gait_torque import Tests, galerkin
 
 Array = NDArray[np.float64]
 
@@ -27,15 +27,15 @@ BARE = "warning: no force under the"  # what an inverse analysis says of a foot 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """Functions of coordinates and forces; nodes (N,) s; the values at nodes and frames; whiten
-    (N, N); shut (F, k): coefficients that are zero; period s or None."""
+    """Functions of coordinates and forces; nodes (N,) s; the values at nodes and frames; tests
+    (R, N); shut (F, k): coefficients that are zero; period s or None."""
 
     basis: Basis
     force_basis: Basis
     nodes: Array
     at_data: Columns
     at_nodes: Columns
-    whiten: Array
+    tests: Tests
     shut: NDArray[np.bool_]
     period: float | None
 
@@ -76,9 +76,10 @@ def set_up(
     shut = np.zeros((basis.count, len(body.names)), dtype=bool)
     if repeats:
         shut[1] = ~(body.root & ~body.rotational)  # only the body as a whole gets anywhere
+    at_nodes = basis(nodes)
     return Setup(
-        basis, forces, nodes, basis(term.time), basis(nodes),
-        whitener(nodes, torque_time, period), shut, period,
+        basis, forces, nodes, basis(term.time), at_nodes,
+        galerkin(at_nodes.value, nodes, torque_time, period), shut, period,
     )  # fmt: skip
 
 

@@ -9,12 +9,16 @@ times as much, above all when a foot lands: there the ground force explains them
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 Array = NDArray[np.float64]
 
+RANK = 1e-8  # of the largest singular value: smaller ones are rounding
+USUAL_RATE = 100.0  # nodes per s for which the noise at the root is given
 NUGGET = 1e-9  # of the variance: keeps the factor of a smooth kernel from losing its digits
 
 
@@ -31,6 +35,38 @@ def matern(time: Array, correlation: float, period: float | None = None) -> Arra
         scaled = np.sqrt(3.0) * np.abs(gap + shift) / correlation
         total += (1.0 + scaled) * np.exp(-scaled)
     return np.asarray(total / total[0, 0])
+
+
+class Tests(NamedTuple):
+    """What the equation of motion is tested by: rows at N nodes become R numbers each.
+
+    root (R, N) keeps white noise of unit variance at 100 nodes per s white and of unit variance;
+    joint (R, N) whitens a torque of unit variance.
+    """
+
+    root: Array
+    joint: Array
+
+
+def galerkin(basis: Array, time: Array, correlation: float, period: float | None = None) -> Tests:
+    """Tests by the functions `basis` (N, F) that the movement consists of (Galerkin).
+
+    What is faster than they are cannot be balanced by any of them: a landing's force would stand
+    there as a torque that muscles cannot make, and pull at the movement. R is the rank of the
+    basis at the nodes.
+    """
+    span = span_of(basis)
+    kernel = span.T @ matern(time, correlation, period) @ span
+    factor = np.linalg.cholesky(kernel + NUGGET * len(time) * np.eye(span.shape[1]))
+    joint = solve_triangular(factor, span.T, lower=True)
+    gap = float(time[1] - time[0])
+    return Tests(np.sqrt(gap * USUAL_RATE) * span.T, joint)
+
+
+def span_of(basis: Array) -> Array:
+    """(N, R) orthonormal columns that span those of the basis (N, F)."""
+    left, size, _ = np.linalg.svd(basis, full_matrices=False)
+    return np.asarray(left[:, size > RANK * size[0]])
 
 
 def whitener(time: Array, correlation: float, period: float | None = None) -> Array:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bioenv.learn.consistency import Noise, check
     from bioenv.learn.consistency_result import Consistency
+    from bioenv.learn.elbow import ElbowPINN
     from bioenv.learn.features import Periodic, Window
     from bioenv.learn.fit import Block, minimize, prior
     from bioenv.learn.network import Initial, Network
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Block",
     "Consistency",
+    "ElbowPINN",
     "Initial",
     "Network",
     "Noise",
@@ -33,6 +35,7 @@ _HOME = {
     "Consistency": "consistency_result",
     "Noise": "consistency",
     "check": "consistency",
+    "ElbowPINN": "pinn",
     "Periodic": "features",
     "Window": "features",
     "Initial": "network",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bioenv.learn.row import Row
 
+STILL = 0.1
 WINDOW = 20  # iterations over which the decrease is judged
 
 
@@ -60,7 +61,14 @@ def descend(
             gained = losses[-1 - WINDOW] - loss
             if gained <= tolerance * WINDOW * (1.0 + loss):
                 return best, losses, True
-    return best, losses, method == "adam"
+    return best, losses, method == "adam" and _still(rows, scale, best)
+
+
+def _still(rows: Sequence[Row], scale: Tensor, x: Tensor) -> bool:
+    """Whether no unknown alone is farther from the minimum than a tenth of its deviation."""
+    moving = (x / scale).requires_grad_(True)
+    _closure(rows, scale, moving)
+    return moving.grad is not None and float(moving.grad.abs().max()) < STILL
 
 
 def _closure(rows: Sequence[Row], scale: Tensor, moving: Tensor) -> Tensor:

@@ -34,8 +34,9 @@ component and point, not a pass per weight.
 
 from __future__ import annotations
 
+import math
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -46,7 +47,7 @@ from torch import Tensor
 from bioenv.errors import unknown
 from bioenv.learn.block import Block, Packing, prior
 from bioenv.learn.descent import descend
-from bioenv.learn.levenberg import levenberg_marquardt, solve_spd
+from bioenv.learn.levenberg import levenberg_marquardt, log_determinant, solve_spd
 from bioenv.learn.row import Row, rows_of
 
 __all__ = ["Block", "Fit", "Status", "minimize", "prior"]
@@ -135,6 +136,30 @@ class Fit:
             self._cache[key] = row.shown_count() - solve_spd(self.precision(), part).trace()
         return float(self._cache[key])
 
+    def evidence(self, laws: Sequence[str], curve: Sequence[str]) -> float:
+        """Log probability of the measurements, at the noises of this fit, up to a constant.
+
+        Laplace's approximation (MacKay 1992, Neural Comput 4:415), with the blocks `laws` taken as
+        what they are: a prior on the unknowns `curve`, normalized over them; all other blocks are
+        measurements. Compare it between fits that differ in the noises only.
+        """
+        x = self._packing.flat(self.unknowns)
+        names = [row.name for row in self._rows]
+        for name in laws:
+            if name not in names:
+                raise unknown("block", name, names)
+        place = torch.cat([torch.arange(len(x))[self._packing.place(name)] for name in curve])
+        parts = [row.normal(x) for row in self._rows if row.name in laws]
+        cost, gradient, matrix = (sum(one[1:], one[0]) for one in zip(*parts, strict=True))
+        bare = matrix[place][:, place]
+        # The least the laws leave unexplained, whatever the measurements: part of their norm.
+        least = cost - 0.5 * gradient[place] @ solve_spd(bare, gradient[place][:, None])[:, 0]
+        told = -(cost - least) - 0.5 * (log_determinant(self.precision()) - log_determinant(bare))
+        for row in self._rows:
+            if row.name not in laws:
+                told = told - row.cost(x) - row.shown_count() * math.log(row.noise_told())
+        return float(told)
+
     def _slope(self, function: Any, chunk: int) -> Tensor:
         x = self._packing.flat(self.unknowns)
 
@@ -153,7 +178,7 @@ def minimize(
     iterations: int = 200,
     rounds: int = 12,
     tolerance: float = 1e-5,
-    learning_rate: float = 1e-2,
+    learning_rate: float = 0.3,
     noise: Mapping[str, float] | None = None,
 ) -> Fit:
     """Unknowns of least loss.
@@ -166,7 +191,7 @@ def minimize(
         tolerance: a round ends when the loss decreases by less than this times 1 + loss. The loss
             is a negative log posterior: a thousandth of 1 moves nothing by more than 5 % of its
             standard deviation.
-        learning_rate: of Adam.
+        learning_rate: of Adam, in standard deviations of the unknowns.
         noise: where adapted noises start, by block, as :attr:`Fit.noise` of an earlier fit.
 
     Raises BioenvError for unknown methods, for starts that are not finite float64 tensors and for

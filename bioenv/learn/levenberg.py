@@ -24,11 +24,11 @@ def levenberg_marquardt(
 ) -> tuple[Tensor, list[float], bool]:
     """Unknowns (P,), the loss after each iteration, and whether it converged.
 
-    A loss that is not finite at the start ends with that loss; a trial step to such a place counts
-    as a rejected one.
+    A trial step to where the loss is not finite is rejected. Where the loss or its slope is not
+    finite at the start, or becomes so, the last loss told is infinite.
     """
     cost, gradient, matrix = _normal(rows, x)
-    if not bool(torch.isfinite(cost)):
+    if not _finite(cost, matrix):
         return x, [float("inf")], False
     damping, growth = DAMPING, 2.0
     peak = matrix.diagonal().clone()
@@ -50,11 +50,13 @@ def levenberg_marquardt(
         damping = max(damping * max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3), 1e-15)
         growth = 2.0
         small = small + 1 if float(cost) - trial <= tolerance * (1.0 + trial) else 0
-        x = x + step
+        before, x = x, x + step
         losses.append(trial)
         if small >= PATIENCE or _tiny(step, x):
             return x, losses, True
         cost, gradient, matrix = _normal(rows, x)
+        if not _finite(cost, matrix):
+            return before, [*losses, float("inf")], False
     return x, losses, False
 
 
@@ -66,6 +68,19 @@ def solve_spd(matrix: Tensor, right: Tensor) -> Tensor:
     """
     if not bool(torch.isfinite(matrix).all()):
         return torch.full_like(right, float("inf"))
+    scale, factor = _scaled_cholesky(matrix)
+    return scale[:, None] * torch.cholesky_solve(scale[:, None] * right, factor)
+
+
+def log_determinant(matrix: Tensor) -> Tensor:
+    """Of a symmetric positive matrix, lifted as in :func:`solve_spd`."""
+    if not bool(torch.isfinite(matrix).all()):
+        return torch.full((), float("inf"), dtype=matrix.dtype)
+    scale, factor = _scaled_cholesky(matrix)
+    return 2.0 * (factor.diagonal().log().sum() - scale.log().sum())
+
+
+def _scaled_cholesky(matrix: Tensor) -> tuple[Tensor, Tensor]:
     scale = matrix.diagonal().clamp_min(1e-300).rsqrt()
     scaled = scale[:, None] * matrix * scale
     eye = torch.eye(len(matrix), dtype=matrix.dtype)
@@ -73,7 +88,7 @@ def solve_spd(matrix: Tensor, right: Tensor) -> Tensor:
     while True:
         factor, info = torch.linalg.cholesky_ex(scaled + lift * eye)
         if not bool(info):
-            return scale[:, None] * torch.cholesky_solve(scale[:, None] * right, factor)
+            return scale, factor
         lift = max(10.0 * lift, 1e-14)
 
 
@@ -95,6 +110,10 @@ def _cost(rows: Sequence[Row], x: Tensor) -> float:
     with torch.no_grad():
         total = float(sum(row.cost(x) for row in rows))
     return total if total == total else float("inf")
+
+
+def _finite(cost: Tensor, matrix: Tensor) -> bool:
+    return bool(torch.isfinite(cost)) and bool(torch.isfinite(matrix).all())
 
 
 def _tiny(step: Tensor, x: Tensor) -> bool:

@@ -175,7 +175,7 @@ def close_and_on_pace(
 
 def _rewards(reference: Reference) -> dict[str, tuple[float, Term]]:
     """The terms of every imitation task; weights of 0 wait for a recipe's later stages."""
-    pose, weight = _pose(reference), dict.fromkeys(JOINTS, 1.0)
+    pose, weight = pose_of(reference), dict.fromkeys(JOINTS, 1.0)
     return {
         "alive": (0.2, lambda s: np.ones(len(s.time))),
         "angles": (1.0, terms.imitation(pose, weight, margin=0.3)),
@@ -195,7 +195,7 @@ def _motion_rewards(reference: Reference) -> dict[str, tuple[float, Term]]:
     """What changes where the reference is a motion that muscles made."""
     trunk = dict.fromkeys(TRUNK, 1.0)
     return {
-        "upright": (0.5, terms.imitation(_pose(reference), trunk, margin=0.1)),
+        "upright": (0.5, terms.imitation(pose_of(reference), trunk, margin=0.1)),
         "speed": (0.5, pace(reference)),
         "impact": (0.0, terms.ground_impact(1.2)),  # the motion's own impacts are followed
         "activation": (0.5, activation(reference)),
@@ -238,7 +238,7 @@ def activation(reference: Reference) -> Term:
     return term
 
 
-def _pose(reference: Reference) -> Callable[[State], Array]:
+def pose_of(reference: Reference) -> Callable[[State], Array]:
     """(B, nq) the reference at the clock's phase; rad, m."""
     return lambda s: reference.on(s.model).qpos.at(s.phase)
 
@@ -246,4 +246,4 @@ def _pose(reference: Reference) -> Callable[[State], Array]:
 def _miss(s: State, reference: Reference, names: Sequence[str]) -> Array:
     """(B, names) rad, how far coordinates are from the reference at the clock's phase."""
     index = [s.model.coordinate_index(name) for name in names]
-    return (s.qpos - _pose(reference)(s))[:, index]
+    return (s.qpos - pose_of(reference)(s))[:, index]

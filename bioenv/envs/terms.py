@@ -95,18 +95,36 @@ def trunk_tilt(s: State) -> Array:
     return s.qpos[:, tilt] + s.qpos[:, lumbar] - standing
 
 
+def on_the_way(margin: float = 0.3) -> Term:
+    """Score of keeping to the line y = 0 and looking along it: sideways drift, m, and heading, rad,
+    near zero together."""
+
+    def term(s: State) -> Array:
+        miss = np.hypot(s.coordinate("pelvis_ty"), s.coordinate("pelvis_rotation"))
+        return tolerance(miss, margin)
+
+    return term
+
+
 def still(margin: float = 0.3) -> Term:
     """Score of standing still: root-mean-square of coordinate velocities (rad/s, m/s) near zero."""
     return lambda s: tolerance(np.sqrt(np.mean(np.square(s.qvel), axis=1)), margin)
 
 
-def fallen(height: float = 0.72, tilt: float = 0.7) -> Callable[[State], NDArray[np.bool_]]:
-    """Termination: pelvis below the share ``height`` of standing, or trunk beyond ``tilt`` rad."""
+def fallen(
+    height: float = 0.72, tilt: float = 0.7, turn: float = 1.2
+) -> Callable[[State], NDArray[np.bool_]]:
+    """Termination: pelvis below the share ``height`` of standing, trunk beyond ``tilt`` rad in any
+    direction, or, in three dimensions, turned from the way by ``turn`` rad."""
 
     def term(s: State) -> NDArray[np.bool_]:
         standing = s.model.home[s.model.coordinate_index("pelvis_tz")]
-        low = s.coordinate("pelvis_tz") < height * standing
-        return low | (np.abs(s.coordinate("pelvis_tilt")) > tilt) | (np.abs(trunk_tilt(s)) > tilt)
+        over = s.coordinate("pelvis_tz") < height * standing
+        over |= (np.abs(s.coordinate("pelvis_tilt")) > tilt) | (np.abs(trunk_tilt(s)) > tilt)
+        for name, most in (("pelvis_list", tilt), ("pelvis_rotation", turn)):
+            if name in s.model.coordinates:
+                over |= np.abs(s.coordinate(name)) > most
+        return over
 
     return term
 

@@ -213,13 +213,20 @@ def lab() -> Path:
 
 
 def burst_gaps(time: Array, share: float, longest: float, seed: int) -> NDArray[np.bool_]:
-    """(T,) frames lost: bursts of up to `longest` s, `share` of all in sum."""
+    """(T,) frames lost: bursts of a half to all of `longest` s, `share` of all in sum.
+
+    Between two bursts at least half a burst is seen, or they would be one.
+    """
     draw, lost = np.random.default_rng(seed), np.zeros(len(time), dtype=bool)
     step = float(np.median(np.diff(time)))
-    while lost.mean() < share:
-        length = max(1, round(draw.uniform(0.3, 1.0) * longest / step))
+    apart = round(0.5 * longest / step)
+    for _ in range(10_000):
+        length = max(1, round(draw.uniform(0.5, 1.0) * longest / step))
         start = int(draw.integers(0, len(time) - length + 1))
-        lost[start : start + length] = True
+        if not lost[max(start - apart, 0) : start + length + apart].any():
+            lost[start : start + length] = True
+        if lost.mean() >= share:
+            break
     return lost
 
 

@@ -97,7 +97,7 @@ class GaitPINN:
         physics_weight: float = 1.0,
         masses: float | None = None,
         muscles: bool = True,
-        iterations: int = 12,
+        iterations: int = 20,
         seed: int = 0,
     ) -> None:
         self.highest, self.force_highest = highest, force_highest
@@ -142,6 +142,11 @@ class GaitPINN:
         self.segments_, groups = mass_groups(anatomy)
         if self.masses is None:
             self.segments_, groups = (), groups[:0]
+        elif not contacts:
+            raise BioenvError(
+                "masses are found from measured ground forces, and there are none: give plates "
+                "(--forces) or leave masses as they are"
+            )
         problem = self._problem(body, term, setup, contacts, groups)
         noise = np.where(body.rotational, self.root_noise[1], self.root_noise[0])
         found = solve(problem, first, noise, self.iterations, progress)

@@ -5,14 +5,15 @@ and m (g,), relative changes of segment masses. The cost is a negative log poste
 
     data + 1/2 sum (root residual / noise)^2 + 1/2 |W tau_j / noise_j|^2 + priors + constraints,
 
-with W from :func:`bioenv.learn.gait_torque.galerkin`. Its weights are noises, not knobs; W makes the
-physics count the same whatever the number of collocation nodes.
+with W from :func:`bioenv.learn.gait_torque.galerkin`. Its weights are noises, not knobs; W makes
+the physics count the same whatever the number of collocation nodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -52,12 +53,14 @@ class State(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """Standard deviations: row (k,) of root residuals and of joint torques, N or N*m."""
+    """Standard deviations: row (k,) of root residuals and of joint torques, N or N*m; change (k,)
+    of accelerations, m/s^2 or rad/s^2."""
 
     row: Array
+    change: Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class GaitProblem:
     """Everything that is known.
 
@@ -123,6 +126,7 @@ class GaitProblem:
             "contact": (breach**2).sum(),
             "mass": (state.m**2).sum() / self.mass_noise**2,
             "features": (self._ridge() * state.c**2).sum(),
+            "acceleration": ((self._calm @ state.c / noise.change) ** 2).sum(),
         }
         halves = {name: 0.5 * float(square) for name, square in squares.items()}
         data = self.term.cost(self.at_data.value @ state.c)
@@ -141,6 +145,7 @@ class GaitProblem:
         own = np.arange(first)
         matrix[own, own] += ridge
         gradient[:first] += ridge * state.c.ravel()
+        self._add_calm(state, noise, gradient[:first], matrix)
         slope, bend = self._of_ground(state, ground)
         gradient[first:second] += slope
         matrix[first:second, first:second] += bend
@@ -182,6 +187,20 @@ class GaitProblem:
         for j, (row, root) in enumerate(zip(rows, self.body.root, strict=True)):
             out[j] = scale[j] * ((self.tests.root if root else self.tests.joint) @ row)
         return out
+
+    @cached_property
+    def _calm(self) -> Array:
+        """(R, F) whitened accelerations of unit variance by the coefficients."""
+        return self.tests.change @ self.at_nodes.acceleration
+
+    def _add_calm(self, state: State, noise: Noise, gradient: Array, matrix: Array) -> None:
+        """The prior of the accelerations, added in place."""
+        size, k = state.c.shape
+        gram = self._calm.T @ self._calm
+        gradient += (gram @ state.c / noise.change**2).ravel()
+        for j in range(k):
+            mine = np.arange(size) * k + j
+            matrix[np.ix_(mine, mine)] += gram / noise.change[j] ** 2
 
     def _ridge(self) -> Array:
         return np.where(self.shut, SHUT, RIDGE)

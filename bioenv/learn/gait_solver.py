@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,14 @@ Array = NDArray[np.float64]
 
 USUAL_TORQUE = 0.3  # N*m/kg, deviation of every joint torque before any is known
 WIDE = 2.0  # deviations in the size of the torque found: a tight prior would shrink it further
+USUAL_CHANGE = (100.0, 20.0)  # rad/s^2 and m/s^2, likewise of accelerations
+LEAST_CHANGE = (0.3, 0.1)  # rad/s^2 and m/s^2
 LEAST_TORQUE = 1e-3  # N*m/kg; no joint is taken to be stiller
 SETTLED = 0.5  # decrease of the negative log posterior that is no decrease
 STEADY = 0.1  # relative change of a noise that is no change
 LOOSE = 3  # iterations in which contacts follow the movement; then they stay
-HALVINGS = 8  # of a step that makes the cost larger
+STALLED = 5.0  # decrease that is foreseen where none is found: the search did not arrive
+DAMPING = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)  # of the matrix's diagonal
 SAMPLES = 64  # of the posterior, for standard deviations of torques
 
 
@@ -71,7 +75,10 @@ def solve(
     """
     begin = clock.perf_counter()
     usual = USUAL_TORQUE * problem.body.anatomy.mass
-    noise = Noise(np.where(problem.body.root, root_noise, usual))
+    noise = Noise(
+        np.where(problem.body.root, root_noise, usual),
+        np.where(problem.body.rotational, *USUAL_CHANGE),
+    )
     empty = np.zeros((problem.ground_basis.shape[1], 0))
     ground, state = problem.grounded(State(start, empty, np.zeros(len(problem.groups))))
     history: list[float] = []
@@ -84,13 +91,19 @@ def solve(
         if found is None:
             status, message = Status.DIVERGED, f"no step of iteration {number + 1} is finite"
             break
-        state, cost, drop, factor = found
-        history.append(cost)
+        state, drop, factor = found.state, found.drop, found.factor
+        history.append(found.cost)
         fresh = _noise(problem, state, ground, noise)
-        change = float(np.abs(fresh.row / noise.row - 1.0).max())
-        if number >= LOOSE and drop < SETTLED and change < STEADY:
-            status, message = Status.CONVERGED, f"converged in {number + 1} iterations"
-            break
+        change = float(
+            max(np.abs(new / old - 1.0).max() for new, old in zip(fresh, noise, strict=True))
+        )
+        if number >= LOOSE and drop < SETTLED:
+            if found.foreseen > STALLED:
+                message = f"stalled: a step foreseen to gain {found.foreseen:.3g} gains {drop:.3g}"
+                break
+            if change < STEADY:
+                status, message = Status.CONVERGED, f"converged in {number + 1} iterations"
+                break
         noise = fresh
         if number < LOOSE:
             ground, state = problem.grounded(state)
@@ -98,11 +111,23 @@ def solve(
     return Solution(state, ground, noise, status, message, tuple(history), seconds, factor)
 
 
-def _step(
-    problem: GaitProblem, state: State, ground: Ground, noise: Noise
-) -> tuple[State, float, float, Array] | None:
-    """The next state, its cost, how much less that is, and the factor of the matrix; None when
-    nothing finite is found."""
+class _Step(NamedTuple):
+    """The next state, its cost, how much less that is and how much less was foreseen, and the
+    factor of the Gauss-Newton matrix."""
+
+    state: State
+    cost: float
+    drop: float
+    foreseen: float
+    factor: Array
+
+
+def _step(problem: GaitProblem, state: State, ground: Ground, noise: Noise) -> _Step | None:
+    """One step that does not make the cost larger; None when nothing finite is found.
+
+    Gauss-Newton's where that will do, otherwise ever shorter ones, turned toward steepest descent
+    (Levenberg-Marquardt).
+    """
     before = problem.cost(state, ground, noise)
     gradient, matrix = problem.normal(state, ground, noise)
     if not (np.isfinite(before) and np.isfinite(gradient).all() and np.isfinite(matrix).all()):
@@ -111,15 +136,16 @@ def _step(
     if factor is None:
         return None
     step = -cho_solve((factor, True), gradient)
-    share = 1.0
-    for _ in range(HALVINGS):
-        trial = state.moved(share * step)
+    foreseen = -0.5 * float(gradient @ step)
+    for damping in DAMPING:
+        if damping:
+            damped = _factor(matrix + damping * np.diag(np.diag(matrix)))
+            step = step if damped is None else -cho_solve((damped, True), gradient)
+        trial = state.moved(step)
         cost = problem.cost(trial, ground, noise)
         if np.isfinite(cost) and cost <= before:
-            return trial, cost, before - cost, factor
-        share *= 0.5
-    # The present state is as good as rounding allows.
-    return state, before, 0.0, factor
+            return _Step(trial, cost, before - cost, foreseen, factor)
+    return _Step(state, before, 0.0, foreseen, factor)
 
 
 def _factor(matrix: Array) -> Array | None:
@@ -135,8 +161,12 @@ def _factor(matrix: Array) -> Array | None:
 
 
 def _noise(problem: GaitProblem, state: State, ground: Ground, noise: Noise) -> Noise:
-    """Every joint's deviation is twice the size of its torque, the root's stays."""
+    """Every deviation is twice the size of its torque or acceleration; the root's stays."""
     torque = problem.torque(state, ground)
     size = WIDE * np.sqrt((torque**2).mean(axis=0))
     least = LEAST_TORQUE * problem.body.anatomy.mass
-    return Noise(np.where(problem.body.root, noise.row, np.maximum(size, least)))
+    change = WIDE * np.sqrt((problem.movement(state.c)[2] ** 2).mean(axis=0))
+    return Noise(
+        np.where(problem.body.root, noise.row, np.maximum(size, least)),
+        np.maximum(change, np.where(problem.body.rotational, *LEAST_CHANGE)),
+    )

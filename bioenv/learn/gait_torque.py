@@ -18,6 +18,7 @@ from scipy.linalg import solve_triangular
 Array = NDArray[np.float64]
 
 RANK = 1e-8  # of the largest singular value: smaller ones are rounding
+SUDDEN = 0.03  # s over which accelerations change
 USUAL_RATE = 100.0  # nodes per s for which the noise at the root is given
 NUGGET = 1e-9  # of the variance: keeps the factor of a smooth kernel from losing its digits
 
@@ -41,11 +42,12 @@ class Tests(NamedTuple):
     """What the equation of motion is tested by: rows at N nodes become R numbers each.
 
     root (R, N) keeps white noise of unit variance at 100 nodes per s white and of unit variance;
-    joint (R, N) whitens a torque of unit variance.
+    joint (R, N) whitens a torque, change (R, N) an acceleration of unit variance.
     """
 
     root: Array
     joint: Array
+    change: Array
 
 
 def galerkin(basis: Array, time: Array, correlation: float, period: float | None = None) -> Tests:
@@ -56,11 +58,13 @@ def galerkin(basis: Array, time: Array, correlation: float, period: float | None
     basis at the nodes.
     """
     span = span_of(basis)
-    kernel = span.T @ matern(time, correlation, period) @ span
-    factor = np.linalg.cholesky(kernel + NUGGET * len(time) * np.eye(span.shape[1]))
-    joint = solve_triangular(factor, span.T, lower=True)
+    white = []
+    for spread in (correlation, SUDDEN):
+        kernel = span.T @ matern(time, spread, period) @ span
+        factor = np.linalg.cholesky(kernel + NUGGET * len(time) * np.eye(span.shape[1]))
+        white.append(solve_triangular(factor, span.T, lower=True))
     gap = float(time[1] - time[0])
-    return Tests(np.sqrt(gap * USUAL_RATE) * span.T, joint)
+    return Tests(np.sqrt(gap * USUAL_RATE) * span.T, *white)
 
 
 def span_of(basis: Array) -> Array:

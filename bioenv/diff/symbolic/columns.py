@@ -25,6 +25,7 @@ class Columns:
         self._n_in = [int(one.numel_in(i)) for i in range(one.n_in())]
         self._n_out = [int(one.numel_out(i)) for i in range(one.n_out())]
         self._made = listed(one) if compiled else None
+        self._run = None if self._made is None else loaded(library()).run
         self._room = np.zeros(max(one.sz_w(), 1) * LANES)
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:
@@ -37,7 +38,7 @@ class Columns:
             np.ascontiguousarray(np.broadcast_to(x, (count, n)), dtype=float)
             for x, n in zip(inputs, self._n_in, strict=True)
         ]
-        if self._made is None:
+        if self._made is None or self._run is None:
             found = self._one.map(count)(*(x.T for x in given))
             found = found if isinstance(found, tuple) else (found,)
             # A column of the map's result is a column of a matrix; a place is several of them.
@@ -47,7 +48,7 @@ class Columns:
             )
         out = [np.empty((count, n)) for n in self._n_out]
         rows, constants = self._made
-        loaded(library()).run(
+        self._run(
             ctypes.c_long(len(rows)), address(rows), address(constants), _table(given),
             _longs(self._n_in), _table(out), _longs(self._n_out),
             ctypes.c_long(0), ctypes.c_long(count), address(self._room),

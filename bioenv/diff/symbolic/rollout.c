@@ -2,7 +2,6 @@
    `sweep.py`, with the model's functions as lists of operations (`tape.py`). */
 
 #include "operations.h"
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct { const int *rows, *runs; long count; } Part;
@@ -98,21 +97,19 @@ static void residual_at(const Rollout *r, const double *a, double *out)
     for (long i = 0; i < r->n; i++) out[i] = r->w[r->residual[i]];
 }
 
-/* a += alpha d with the residual no longer far uphill along d, where it is a potential's slope. */
+/* a += alpha d. Where the residual is a convex potential's slope, its product with d grows along d:
+   from the whole step back, by false position, until it is not far uphill. */
 static void search(const Rollout *r, double *a, const double *d, double *res, double *trial)
 {
     long n = r->n;
-    double start = dot(res, d, n), low = 0, high = 0, at_low = start, at_high = 0, alpha = 1;
+    double start = dot(res, d, n), alpha = 1;
     for (int k = 0; k < 30; k++) {
         for (long i = 0; i < n; i++) trial[i] = a[i] + alpha * d[i];
         residual_at(r, trial, res);
-        double here = dot(res, d, n);
+        double here = dot(res, d, n), cut = start / (start - here);
         if (start >= 0 || here <= -0.5 * start) break;
-        if (here > 0 || !isfinite(here)) high = alpha, at_high = here;
-        else low = alpha, at_low = here;
-        double width = high - low, cut = at_low / (at_low - at_high);
-        if (!(cut > 0.1)) cut = 0.1;
-        alpha = low + width * (cut < 0.9 ? cut : 0.9);
+        if (!(cut > 0.1)) cut = 0.1; /* also where it is not finite */
+        alpha *= cut < 0.9 ? cut : 0.9;
     }
     memcpy(a, trial, n * sizeof(double));
 }

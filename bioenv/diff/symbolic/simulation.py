@@ -90,7 +90,7 @@ class CompiledSimulation:
         integrator: MuJoCo's "euler" (the joints' dampers are taken implicitly unless the model
             disables ``eulerdamp``) or "implicitfast" (the muscles' damping too).
         compiled: by C code compiled once for a computer; None: where there is a C compiler.
-            Without it everything works, some 50 times slower.
+            Without it everything works, 10 to 50 times slower.
 
     Raises BioenvError for a model that cannot be expressed, or whose muscle paths polynomials do
     not fit (what wraps and moves a lot, in some models converted from OpenSim).
@@ -215,8 +215,9 @@ class CompiledSimulation:
         raise BioenvError(
             f"simulation failed at step {t} of {total} ({t * self.step:.4g} s): "
             f"{REASONS[steps.status]}; fastest coordinate "
-            f"{self.body.model.coordinates[fastest]} at {steps.qvel[t, fastest]:.3g} per s. "
-            "Shorten the step"
+            f"{self.body.model.coordinates[fastest]} at {steps.qvel[t, fastest]:.3g} per s; "
+            f"beyond the fitted muscle paths: {self._outside(steps.qpos[: t + 1]) or 'nothing'}. "
+            "Shorten the step, or check the state and the parameters"
         )
 
     def _outside(self, qpos: Array) -> dict[str, int]:

@@ -161,16 +161,12 @@ class PlainStepper:
 
     def _search(self, a: Array, d: Array, start: float, state: tuple[Array, ...]) -> Array:
         """As ``search`` of rollout.c."""
-        low, high, at_low, at_high, alpha = 0.0, 0.0, start, 0.0, 1.0
+        alpha = 1.0
         for _ in range(30):
             trial = a + alpha * d
             here = float(np.asarray(self._e.newton(trial, *state)[0]).ravel() @ d)
             if start >= 0.0 or here <= -0.5 * start:
                 break
-            if here > 0.0 or not np.isfinite(here):
-                high, at_high = alpha, here
-            else:
-                low, at_low = alpha, here
-            cut = at_low / (at_low - at_high)
-            alpha = low + (high - low) * (min(cut, 0.9) if cut > 0.1 else 0.1)
+            cut = start / (start - here)
+            alpha *= min(cut, 0.9) if cut > 0.1 else 0.1
         return trial

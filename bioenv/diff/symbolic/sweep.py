@@ -70,6 +70,9 @@ class Sweeper:
     def __init__(self, e: StepEquations, compiled: bool) -> None:
         self._e, self._compiled = e, compiled
         self._slopes, self._pull = (Columns(f, compiled) for f in (e.slopes, e.pull))
+        if compiled:
+            self._run = loaded(library("rollout")).sweep
+            self._run.restype = ctypes.c_long
 
     def __call__(self, h: float, states: tuple[Array, ...], p: Array, direct: Direct) -> Swept:
         """Derivatives through ``states``: qpos, qvel, qacc, activation, excitation, applied.
@@ -111,9 +114,7 @@ class Sweeper:
             e.n, e.m, len(found.force), int(e.lags), h,
             *(address(x) if x.size else None for x in (*inputs, *outputs)),
         )  # fmt: skip
-        run = loaded(library("rollout")).sweep
-        run.restype = ctypes.c_long
-        return int(run(ctypes.byref(problem)))
+        return int(self._run(ctypes.byref(problem)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +143,12 @@ def _plain(
     for t in reversed(range(count)):
         v += h * q
         pull = h * v
-        if e.lags:
-            out.applied[t] = -np.linalg.solve(lagging[t], pull)
-            pull = -mass[t] @ out.applied[t]
-            _add(q, lag_q[t], out.applied[t])
-            _add(v, lag_v[t], out.applied[t])
         try:
+            if e.lags:
+                out.applied[t] = -np.linalg.solve(lagging[t], pull)
+                pull = -mass[t] @ out.applied[t]
+                _add(q, lag_q[t], out.applied[t])
+                _add(v, lag_v[t], out.applied[t])
             out.force[t] = -np.linalg.solve(by_a[t], pull + cost[1][t])
         except np.linalg.LinAlgError:
             return t

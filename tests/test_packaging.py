@@ -54,7 +54,8 @@ def test_the_wheel_maps_assets_and_agents_into_the_package(built: tuple[Path, Pa
         expected = {inside + name.removeprefix(folder) for name in _tracked(folder)}
         assert expected
         assert expected <= names
-    assert {"bioenv/py.typed", "bioenv/evaluate/report/film.js"} <= names
+    compiled = {f"bioenv/diff/symbolic/{name}" for name in ("lanes.c", "rollout.c", "operations.h")}
+    assert {"bioenv/py.typed", "bioenv/evaluate/report/film.js", *compiled} <= names
 
 
 def test_the_sdist_holds_everything_that_is_tracked_in_its_folders(

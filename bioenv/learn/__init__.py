@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from bioenv.learn.elbow import ElbowPINN
     from bioenv.learn.features import Periodic, Window
     from bioenv.learn.fit import Block, minimize, prior
+    from bioenv.learn.gait import GaitPINN
     from bioenv.learn.network import Initial, Network
 
 __all__ = [
     "Block",
     "Consistency",
     "ElbowPINN",
+    "GaitPINN",
     "Initial",
     "Network",
     "Noise",
@@ -36,6 +38,7 @@ _HOME = {
     "Noise": "consistency",
     "check": "consistency",
     "ElbowPINN": "pinn",
+    "GaitPINN": "gait",
     "Periodic": "features",
     "Window": "features",
     "Initial": "network",

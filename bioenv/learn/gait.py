@@ -54,9 +54,10 @@ class GaitPINN:
             hidden: tanh units beside them.
         collocation: nodes per s at which the equation of motion counts.
         periodic: the window is a stride that repeats; None: as its first and last frame say.
-        marker_noise: m along each axis; angle_noise rad and position_noise m of coordinates.
-        force_noise: N, pressure_noise: m of plates; friction: coefficient of unknown forces.
-        root_noise: N and N*m by which the equation may fail at the root.
+        marker_noise: m along each axis; angle_noise rad and position_noise m of coordinates at up
+            to 100 frames per s. force_noise N and pressure_noise m of plates, and root_noise N and
+            N*m by which the equation may fail at the root: at 100 nodes per s.
+        friction: coefficient of unknown forces.
         torque_time: s over which joint torques change (:mod:`bioenv.learn.gait_torque`).
         physics_weight: 1; other numbers weigh the physics against the data, 0 leaves it out.
         masses: None: the model's; or the deviation of a prior on the relative change of each
@@ -192,6 +193,8 @@ class GaitPINN:
         self.q_, self.qd_, self.qdd_ = body.coordinates(z, v, a)
         self.contacts_ = self._contacts(problem, found, z, measured, setup)
         self.belt_speed_ = found.ground.belt
+        soles = len(found.ground.sides) - len(found.ground.channels.push)
+        self.unmeasured_ = tuple(dict.fromkeys(found.ground.sides[soles:]))
         self._weigh(body.anatomy, problem, found)
         analysis = Analysis(
             measured.name, self.anatomy_, Settings(), self._kinematics(measured),
@@ -277,8 +280,6 @@ class GaitPINN:
         notes = []
         if setup.period is not None:
             notes.append(f"the window repeats: periodic with {setup.period:.4g} s")
-        sides = found.ground.sides[len(found.ground.sides) - len(found.ground.channels.push) :]
-        self.unmeasured_ = tuple(dict.fromkeys(sides))
         if self.unmeasured_:
             legs = " and ".join(LEGS[side] for side in self.unmeasured_)
             notes.append(f"steps of the {legs} foot that no plate measured: their force was found")

@@ -19,6 +19,7 @@ from bioenv.models.anatomy import Anatomy
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+USUAL_RATE = 100.0  # frames per s of coordinates for which their noise is given; fewer count alike
 FEWEST = 8  # frames that a movement is fitted to
 
 
@@ -147,7 +148,9 @@ def term_of(
     if never:
         raise BioenvError(f"{', '.join(never)} of {measured.name!r} have no finite value")
     turns = anatomy.rotational[free]
-    noise = np.where(turns, angle_noise, position_noise)
+    # More frames of a file of coordinates say no more: filters and splines made them.
+    rate = 1.0 / float(np.median(np.diff(time)))
+    noise = np.where(turns, angle_noise, position_noise) * np.sqrt(max(rate / USUAL_RATE, 1.0))
     return CoordinateTerm(np.asarray(time)[part], q[part][:, free], free, turns, noise)
 
 

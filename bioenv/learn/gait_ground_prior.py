@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.learn.gait_body import Load
-from bioenv.learn.gait_torque import whitener
+from bioenv.learn.gait_torque import USUAL_RATE, whitener
 
 Array = NDArray[np.float64]
 
@@ -75,19 +75,20 @@ class Builder:
         self._precision = np.zeros((size, count, size, count))
         self._slope, self._constant = np.zeros((size, count)), 0.0
         self._whiten = whitener(time, SMOOTH, period) if len(channels.push) else None
+        self._share = float(np.sqrt((time[1] - time[0]) * USUAL_RATE))
 
     def built(self) -> Prior:
         """The sum of what was added."""
         return Prior(self._precision, self._slope, self._constant)
 
     def add_plates(self, plates: Sequence[Load], force: float, pressure: float) -> None:
-        """Errors of plates: white noise of `force` N and `pressure` m, within the basis."""
+        """Errors of plates: white noise of `force` N and `pressure` m at 100 nodes per s."""
         for s, (load, kind) in enumerate(zip(*self._channels[:2], strict=True)):
             if load >= len(plates):
                 continue
             size = np.linalg.norm(plates[load].force, axis=1)
             noise = np.hypot(pressure * size, LEAST_MOMENT) if kind else np.full(len(size), force)
-            rows = self._basis * (self._channels.amplitude[:, s] / noise)[:, None]
+            rows = self._basis * (self._share * self._channels.amplitude[:, s] / noise)[:, None]
             self._add({s: rows})
             mean = np.trace(self._precision[:, s, :, s]) / len(self._slope)
             self._precision[:, s, :, s] += (LOOSE * mean + 1e-12) * np.eye(len(self._slope))

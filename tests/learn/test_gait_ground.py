@@ -138,8 +138,8 @@ def test_a_plates_error_costs_its_noise(files) -> None:
     assert not found.channels.push.size
     w = np.zeros(found.prior.slope.shape)
     vertical = int(np.flatnonzero((found.channels.kind == 0) & (found.channels.axis == 2))[0])
-    w[0, vertical] = 5.0  # N, constant: one standard deviation at every node
-    assert found.prior.cost(w) == pytest.approx(0.5 * len(time), rel=0.02)
+    w[0, vertical] = 5.0  # N, constant: one standard deviation at 100 nodes per s
+    assert found.prior.cost(w) == pytest.approx(0.5 * 100 * 0.02 * len(time), rel=0.02)
 
 
 def test_contacts_keep_force_and_moment() -> None:

@@ -70,13 +70,6 @@ def test_torques_of_the_toy_come_back(files, fitted) -> None:
     assert rms(fitted.torque_[:, 3:] - truth) < 3.0
 
 
-def test_its_own_deviations_hold(files, fitted) -> None:
-    error = fitted.torque_ - files.walk.torque[window(files)]
-    assert fitted.torque_deviation_.shape == error.shape
-    held = np.abs(error[:, 3:]) < 1.96 * fitted.torque_deviation_[:, 3:]
-    assert 0.75 < held.mean() <= 1.0
-
-
 def test_movement_is_exact_in_all_derivatives(fitted) -> None:
     speed = np.gradient(fitted.q_, fitted.time_, axis=0)[2:-2]
     change = np.gradient(fitted.qd_, fitted.time_, axis=0)[2:-2]
@@ -226,6 +219,9 @@ def test_torques_are_better_than_any_filters(planar) -> None:
     own = rms(pinn.torque_[:, 3:] - planar.torque)
     assert pinn.status_ is Status.CONVERGED
     assert own < 0.7 * min(rivals)
+    # Its own 95 % intervals hold nearly as often: they are of a linearized model.
+    held = np.abs(pinn.torque_[:, 3:] - planar.torque) < 1.96 * pinn.torque_deviation_[:, 3:]
+    assert 0.8 < held.mean() <= 1.0
     # Newton at the root is what does it.
     loose = GaitPINN(muscles=False, physics_weight=1e-4, iterations=6).fit(planar.body, trial)
     assert rms(loose.torque_[:, 3:] - planar.torque) > 2.0 * own

@@ -6,8 +6,8 @@
 
 :class:`Dynamics` is rigid bodies, contacts, muscles in torch; :func:`simulate` rolls it out with
 gradients; :class:`Coordinates` are the coordinates of an anatomy, OpenSim's too;
-:func:`compiled_inverse_dynamics` is for large batches; :mod:`bioenv.diff.symbolic` is the same body
-in CasADi, for long rollouts and trajectory optimization.
+:func:`compiled_inverse_dynamics` is for large batches. :mod:`bioenv.diff.symbolic` is the same body
+in CasADi, for trajectory optimization and long rollouts: :class:`CompiledSimulation`.
 """
 
 from __future__ import annotations
@@ -25,34 +25,47 @@ if TYPE_CHECKING:
     from bioenv.diff.paths import MusclePath
     from bioenv.diff.simulation import SimulationState, Trajectory, simulate, step
     from bioenv.diff.symbolic.batched import inverse_dynamics as compiled_inverse_dynamics
+    from bioenv.diff.symbolic.cost import Cost
+    from bioenv.diff.symbolic.in_torch import simulated
+    from bioenv.diff.symbolic.simulation import CompiledSimulation, PathGradient, SimulatedPath
 
 __all__ = [
     "PARAMETERS",
+    "CompiledSimulation",
     "Contacts",
     "Coordinates",
+    "Cost",
     "Dynamics",
     "Kinematics",
     "MusclePath",
     "MuscleState",
+    "PathGradient",
+    "SimulatedPath",
     "SimulationState",
     "Trajectory",
     "compiled_inverse_dynamics",
     "simulate",
+    "simulated",
     "step",
 ]
 
 _HOME = {
+    "CompiledSimulation": "symbolic.simulation",
     "Contacts": "contact_law",
     "Coordinates": "coordinates",
+    "Cost": "symbolic.cost",
     "Dynamics": "dynamics",
     "Kinematics": "kinematics",
     "MusclePath": "paths",
     "MuscleState": "muscles",
     "PARAMETERS": "parameters:UNITS",
+    "PathGradient": "symbolic.simulation",
+    "SimulatedPath": "symbolic.simulation",
     "SimulationState": "simulation",
     "Trajectory": "simulation",
     "compiled_inverse_dynamics": "symbolic.batched:inverse_dynamics",
     "simulate": "simulation",
+    "simulated": "symbolic.in_torch",
     "step": "simulation",
 }
 

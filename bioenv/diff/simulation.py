@@ -13,8 +13,8 @@ from typing import NamedTuple
 import mujoco
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint as recompute
 
+from bioenv.diff.checkpoints import recomputed
 from bioenv.diff.dynamics import Dynamics
 from bioenv.diff.kinematics import quaternion_product
 from bioenv.errors import BioenvError, unknown
@@ -76,11 +76,10 @@ def simulate(
     kept: list[tuple[Tensor, ...]] = [tuple(x[None] for x in state)]
     for first in range(0, steps, stretch):
         piece = excitation[first : first + stretch]
-        arguments = (dyn, piece, h, integrator, first, *parts[-1])
         if checkpoint is None:
-            run = _stretch(*arguments)
+            run = _stretch(dyn, piece, h, integrator, first, *parts[-1])
         else:
-            run = recompute(_stretch, *arguments, use_reentrant=False)
+            run = _kept_short(dyn, piece, h, integrator, first, *parts[-1])
         kept.append(run)
         parts.append(SimulationState(*(x[-1] for x in run)))
     joined = (torch.cat(values) for values in zip(*kept, strict=True))
@@ -149,6 +148,19 @@ def _stretch(
         if not all(bool(torch.isfinite(x.detach()).all()) for x in here):
             raise BioenvError(f"step {first + k} of the simulation: the state is no longer finite")
     return tuple(torch.stack(values) for values in zip(*out, strict=True))
+
+
+def _kept_short(
+    dyn: Dynamics, excitation: Tensor, h: float, integrator: str, first: int, *state: Tensor
+) -> tuple[Tensor, ...]:
+    """The same, computed anew for its gradient."""
+    free = [name for name, value in dyn.parameters.items() if value.requires_grad]
+
+    def stretch(control: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        chosen = dict(zip(free, rest[3:], strict=True))
+        return _stretch(dyn.with_parameters(**chosen), control, h, integrator, first, *rest[:3])
+
+    return recomputed(stretch, excitation, *state, *(dyn.parameters[name] for name in free))
 
 
 def _damping(dyn: Dynamics, drag: Tensor, integrator: str) -> Tensor | None:

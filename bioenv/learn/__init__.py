@@ -37,7 +37,7 @@ _HOME = {
     "Consistency": "consistency_result",
     "Noise": "consistency",
     "check": "consistency",
-    "ElbowPINN": "pinn",
+    "ElbowPINN": "elbow",
     "GaitPINN": "gait",
     "Periodic": "features",
     "Window": "features",

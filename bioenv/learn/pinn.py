@@ -1,5 +1,7 @@
-"""The physics-informed networks: one joint, and (in :mod:`bioenv.learn.gait`) a whole body."""
+"""The physics-informed networks: one joint, a whole body, and how far a motion is from physics."""
 
+from bioenv.learn.consistency import check
 from bioenv.learn.elbow import ElbowPINN
+from bioenv.learn.gait import GaitPINN
 
-__all__ = ["ElbowPINN"]
+__all__ = ["ElbowPINN", "GaitPINN", "check"]

@@ -69,6 +69,8 @@ class ElbowPINN:
         hidden: units of the hidden layers; () leaves the waves alone, which suffices for this
             linear equation (docs/pinn.md has the comparison).
         collocation: points; None: two for each feature, at least 100.
+        nominal: add a multiple of the answer of a nominal elbow to the torque, so that the network
+            need not follow the torque's jumps (:mod:`bioenv.learn.elbow_problem`).
         causal: see :class:`~bioenv.learn.block.Block`.
         method, iterations: see :func:`~bioenv.learn.fit.minimize`.
         seed: of the network's first weights.
@@ -104,6 +106,7 @@ class ElbowPINN:
         highest: float | None = None,
         hidden: tuple[int, ...] = (),
         collocation: int | None = None,
+        nominal: bool = True,
         causal: float = 0.0,
         method: str = "levenberg-marquardt",
         iterations: int = 300,
@@ -112,6 +115,7 @@ class ElbowPINN:
         self.inertia, self.damping, self.stiffness = inertia, damping, stiffness
         self.initial, self.noise, self.physics_noise = initial, noise, physics_noise
         self.highest, self.hidden, self.collocation = highest, hidden, collocation
+        self.nominal = nominal
         self.causal, self.method, self.iterations, self.seed = causal, method, iterations, seed
 
     def fit(self, time: ArrayLike, angle: ArrayLike, torque: object = 0.0) -> ElbowPINN:
@@ -129,7 +133,7 @@ class ElbowPINN:
         given = (t, torque) if isinstance(torque, np.ndarray | list) else torque
         self._span = (float(t[0]), float(t[-1]))
         self._problem = JointProblem(
-            self._known(), self._network(t, y), torque_of(given), self._span[0]
+            self._known(), self._network(t, y), torque_of(given), self._span[0], self.nominal
         )
         points = self.collocation or max(LEAST_POINTS, 2 * self._problem.network.features.count)
         where = np.linspace(*self._span, points)

@@ -38,13 +38,15 @@ class JointProblem:
     the torque jumps so does the acceleration, which waves cannot follow; the nominal answer jumps
     with it, and what is left for the network is smooth.
 
-    Attributes: known values by name; network of the angle (1 output); torque s -> N m; start s.
+    Attributes: known values by name; network of the angle (1 output); torque s -> N m; start s;
+    nominal: whether the nominal answer takes part.
     """
 
     known: Mapping[str, float]
     network: Network
     torque: Torque
     start: float
+    nominal: bool = True
 
     @property
     def free(self) -> list[str]:
@@ -77,6 +79,8 @@ class JointProblem:
         # The torque as the simulation read it, so that a jump falls between the same two instants.
         size = np.array([nominal[name] for name in NAMES])
         torque = size @ answer[::-1]
+        if not self.nominal:
+            angle, velocity, acceleration = np.zeros_like(answer)
         return {
             "seen": self.network.see(tensor(time)),
             "answer": Jet(*(tensor(x)[:, None] for x in (angle, velocity, acceleration))),

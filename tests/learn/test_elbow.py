@@ -116,13 +116,16 @@ def test_it_agrees_with_least_squares_on_the_exact_solution() -> None:
         assert _fitted(0).parameters_[name] == pytest.approx(value, abs=near)
 
 
-def test_the_trajectory_is_twice_as_good_as_a_smoothing_splines() -> None:
+def test_the_trajectory_is_twice_as_good_as_the_best_smoothing_splines() -> None:
     truth = simulate(FINE, two_sines, *TRUE)
     ratio = []
     for seed in range(3):
-        spline = make_smoothing_spline(TIME, _noisy(seed))(FINE)
+        # The smoothing is chosen by the truth: cross-validation does worse.
+        rough = np.geomspace(1e-8, 1e-3, 6)
+        splines = [make_smoothing_spline(TIME, _noisy(seed), lam=x) for x in rough]
+        best = min(np.std(one(FINE) - truth.angle) for one in splines)
         own = _fitted(seed).predict(FINE)
-        ratio.append(np.std(own.angle - truth.angle) / np.std(spline - truth.angle))
+        ratio.append(np.std(own.angle - truth.angle) / best)
         for value, band, right in (
             (own.angle, own.angle_interval, truth.angle),
             (own.velocity, own.velocity_interval, truth.velocity),
@@ -197,8 +200,8 @@ def test_a_torque_that_jumps_is_followed() -> None:
         assert elbow.parameters_[name] == pytest.approx(true, abs=3 * bound[name])
 
 
-def test_a_hidden_layer_changes_nothing_that_matters() -> None:
-    elbow = ElbowPINN(hidden=(4,)).fit(TIME, _noisy(0), two_sines)
+def test_a_hidden_layer_and_no_nominal_answer_change_nothing_that_matters() -> None:
+    elbow = ElbowPINN(hidden=(4,), nominal=False).fit(TIME, _noisy(0), two_sines)
     for name in NAMES:
         near = 0.1 * elbow.deviation_[name]
         assert elbow.parameters_[name] == pytest.approx(_fitted(0).parameters_[name], abs=near)

@@ -104,6 +104,19 @@ def test_a_network_without_hidden_layers_is_linear_in_its_weights() -> None:
     torch.testing.assert_close(both, parts, rtol=1e-12, atol=1e-12)
 
 
+def test_a_grown_network_starts_from_what_the_features_fit() -> None:
+    whole = Network(Window.even(0.0, 2.0, 3.0), 2, (4,), center=1.0, scale=(2.0, 3.0))
+    linear = Network(Window.even(0.0, 2.0, 3.0), 2, (), center=1.0, scale=(2.0, 3.0))
+    fitted = torch.sin(torch.arange(linear.size, dtype=torch.float64))
+    grown = whole.grown(fitted, seed=1)
+    # What the small new hidden layer adds is what it adds to nothing.
+    added = whole(grown, TIME).value - linear(fitted, TIME).value
+    bare = whole(whole.start(1), TIME).value - 1.0
+    torch.testing.assert_close(added, bare, rtol=1e-10, atol=1e-10)
+    with pytest.raises(BioenvError, match="linear must have"):
+        whole.grown(fitted[:-1])
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [

@@ -43,7 +43,7 @@ def geometry(model: Model) -> dict[str, list]:
     return {"length": np.round(length, 6).tolist(), "moment_arm": np.round(arms, 6).tolist()}
 
 
-@pytest.mark.parametrize("name", ["elbow", "arm26", "walker2d"])
+@pytest.mark.parametrize("name", ["elbow", "arm26", "walker2d", "legs3d"])
 def test_geometry_is_the_recorded_one(name):
     recorded, now = json.loads(RECORD.read_text())[name], geometry(models.load(name))
     np.testing.assert_allclose(now["length"], recorded["length"], atol=2e-6)
@@ -51,5 +51,7 @@ def test_geometry_is_the_recorded_one(name):
 
 
 if __name__ == "__main__":
-    record = {name: geometry(models.load(name)) for name in ("elbow", "arm26", "walker2d")}
+    record = {
+        name: geometry(models.load(name)) for name in ("elbow", "arm26", "walker2d", "legs3d")
+    }
     RECORD.write_text(json.dumps(record) + "\n")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (lines of XML stay whole)
 """What legs3d wears: options, classes, feet, skin. The numbers chosen by hand stand here."""
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ HEADER = """\
   <custom>
     <!-- Whose body this is; subjects are scaled from it. -->
     <numeric name="subject_mass" data="85.269849"/>
-    <numeric name="subject_height" data="1.8"/>
+    <numeric name="subject_height" data="1.82"/>
   </custom>
   <statistic center="0 0 0.9" extent="2.2"/>
 
@@ -68,9 +69,9 @@ HEADER = """\
     <!-- Soft ends of the ranges stand for ligaments and joint capsules. -->
     <joint type="hinge" damping="0.5" armature="0.002" solreflimit="0.03 1" solimplimit="0 0.95 0.1"/>
     <default class="root"><joint damping="0" armature="0" limited="false"/></default>
-    <default class="lumbar_extension"><joint range="-0.6 0.6" stiffness="1500" damping="50" springref="-0.14"/></default>
-    <default class="lumbar_bending"><joint range="-0.44 0.44" stiffness="600" damping="30"/></default>
-    <default class="lumbar_rotation"><joint range="-0.52 0.52" stiffness="60" damping="4"/></default>
+    <default class="lumbar_extension"><joint range="-0.6 0.6" stiffness="1500" damping="50" springref="-0.133"/></default>
+    <default class="lumbar_bending"><joint range="-0.44 0.44" stiffness="250" damping="20"/></default>
+    <default class="lumbar_rotation"><joint range="-0.52 0.52" stiffness="30" damping="3"/></default>
     <default class="hip_flexion"><joint range="-0.52 2.09" damping="1"/></default>
     <default class="hip_adduction"><joint range="-0.87 0.52" damping="1"/></default>
     <default class="hip_rotation"><joint range="-0.70 0.70" damping="1"/></default>

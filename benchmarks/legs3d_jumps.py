@@ -21,12 +21,13 @@ from bioenv.models.osim.tendon import BodyFrames, Path, Roll, Site, reach
 
 Array = NDArray[np.float64]
 
-_BASES, _STEP = 14, 0.25  # poses that sweeps start from; degrees
+_BASES, _STEP = 28, 0.25  # poses that sweeps start from; degrees
 _MOVES = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle")
 _FINE = 20  # frames in place of one of the trial's
 STEP_ALLOWED = 3e-4  # m: what a path may leave its line by from one sample to the next
 _TURNS = np.radians(np.arange(0.0, 360.0, 30.0))
-_DEPTHS = (0.02, 0.04)  # m
+_DEPTHS = (-0.03, -0.02, -0.01, 0.0, 0.02, 0.04)  # m
+_LEAST_RADIUS = 0.006  # m
 _JUMP_COUNTS = 0.1  # of a jump, as an error of all lengths and moment arms
 _SAME = 2e-5  # m: scores this near are the same
 
@@ -78,9 +79,9 @@ def settled(path: Path, goal: Goal, sweeps: Sweeps) -> Path:
         return path
     bare = tuple(element for element in path if isinstance(element, Site))
     options = [path, fit([bare], [goal], iterations=60).paths[0]]
-    for deep in _deeper(path):
-        fitted = fit([deep], [goal], iterations=60).paths[0]
-        options += [_sided(one, goal, sweeps) for one in (deep, fitted)]
+    for other in _shifted(path, goal):
+        fitted = fit([other], [goal], iterations=60).paths[0]
+        options += [other, _sided(other, goal, sweeps), _sided(fitted, goal, sweeps)]
     return min(options, key=lambda one: _rank(one, goal, sweeps))
 
 
@@ -93,7 +94,8 @@ def _sided(path: Path, goal: Goal, sweeps: Sweeps) -> Path:
     for k, roll in enumerate(path):
         if not isinstance(roll, Roll) or roll.sphere:
             continue
-        options = [(*path[:k], turned, *path[k + 1 :]) for turned in _turned(roll)]
+        first = _touch(path, k, goal)
+        options = [(*path[:k], turned, *path[k + 1 :]) for turned in _turned(roll, first)]
         scores = np.array([quality(one, goal).score for one in options])
         good = np.flatnonzero(scores < scores.min() + _SAME)
         jumps = np.array([sweeps.jump(options[i]) for i in good])
@@ -102,10 +104,21 @@ def _sided(path: Path, goal: Goal, sweeps: Sweeps) -> Path:
     return path
 
 
-def _turned(roll: Roll) -> Iterator[Roll]:
+def _touch(path: Path, k: int, goal: Goal) -> Array | None:
+    """(3,) where the path touches its roll k on average, a direction in the roll's frame."""
+    roll = path[k]
+    assert isinstance(roll, Roll)
+    # What lengthens the path is a shift of the cylinder to where it touches.
+    push = roll.rotation.T @ reach(path, goal.frames).by_element[k][:, :3].mean(axis=0)
+    push[2] = 0.0
+    size = float(np.linalg.norm(push))
+    return push / size if size > 1e-6 else None
+
+
+def _turned(roll: Roll, first: Array | None) -> Iterator[Roll]:
+    start = np.array([1.0, 0.0, 0.0]) if first is None else first
     for angle in _TURNS:
-        side = about(np.array([0.0, 0.0, 1.0]), angle) @ np.array([1.0, 0.0, 0.0])
-        yield replace(roll, side=side)
+        yield replace(roll, side=about(np.array([0.0, 0.0, 1.0]), angle) @ start)
     if roll.side is None:
         yield roll
 
@@ -124,12 +137,21 @@ def _middle(found: Array, count: int) -> int:
     return int(np.argmax(depth))
 
 
-def _deeper(path: Path) -> Iterator[Path]:
-    """Thicker cylinders with the same surface on their side."""
+def _shifted(path: Path, goal: Goal) -> Iterator[Path]:
+    """Thinner and thicker cylinders with the same surface where the path touches.
+
+    MuJoCo, as OpenSim, lets a path with an end inside a cylinder pass through: a thinner one has
+    less inside. A path that slips over the far side stays on a thicker one.
+    """
     for k, roll in enumerate(path):
-        if not isinstance(roll, Roll) or roll.side is None:
+        if not isinstance(roll, Roll):
             continue
-        inward = -(roll.rotation @ roll.side)
+        side = _touch(path, k, goal)
+        if side is None:
+            continue
         for depth in _DEPTHS:
-            deep = replace(roll, center=roll.center + depth * inward, radius=roll.radius + depth)
-            yield (*path[:k], deep, *path[k + 1 :])
+            radius = roll.radius + depth
+            if radius > _LEAST_RADIUS:
+                center = roll.center - depth * (roll.rotation @ side)
+                moved = replace(roll, center=center, radius=radius, side=side)
+                yield (*path[:k], moved, *path[k + 1 :])

@@ -47,7 +47,6 @@ def add_pinn(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentPa
 def _settings(parser: argparse.ArgumentParser) -> None:
     for name, unit, default, text in (
         ("highest", "HZ", 20.0, "fastest wave among the features"),
-        ("collocation", "N", 100.0, "points per s at which the equation of motion counts"),
         ("marker-noise", "M", 0.002, "noise of a marker along each axis"),
         ("angle-noise", "RAD", 0.01, "noise of the angles of --coordinates"),
         ("force-noise", "N", 5.0, "noise of the ground forces"),
@@ -56,6 +55,10 @@ def _settings(parser: argparse.ArgumentParser) -> None:
             f"--{name}", type=arguments.positive, default=default, metavar=unit,
             help=f"{text}, default {default:g}",
         )  # fmt: skip
+    parser.add_argument(
+        "--collocation", type=arguments.positive, metavar="N",
+        help="points per s at which the equation of motion counts, default 5 times --highest",
+    )  # fmt: skip
     parser.add_argument(
         "--identify-masses", type=arguments.positive, metavar="SHARE",
         help="find segment masses too; they may well be off by this share (0.15, say)",

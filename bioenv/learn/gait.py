@@ -38,12 +38,14 @@ from bioenv.learn.gait_result import (
     with_muscles,
     with_torques,
 )
-from bioenv.learn.gait_setup import Setup, plates_at, set_up, start_of
+from bioenv.learn.gait_setup import Setup, check_settings, plates_at, set_up, start_of
 from bioenv.learn.gait_solver import Solution, solve
 from bioenv.models.anatomy import Anatomy
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+
+PER_WAVE = 5  # collocation nodes; with 4, torques of a landing are off by a quarter
 
 
 class GaitPINN:
@@ -52,7 +54,8 @@ class GaitPINN:
     Args:
         highest: Hz, fastest wave among the features, force_highest: among those of unknown forces;
             hidden: tanh units beside them.
-        collocation: nodes per s at which the equation of motion counts.
+        collocation: nodes per s at which the equation of motion counts; None: five in each of the
+            fastest waves. With fewer, fast waves can hide from it.
         periodic: the window is a stride that repeats; None: as its first and last frame say.
         marker_noise: m along each axis; angle_noise rad and position_noise m of coordinates at up
             to 100 frames per s. force_noise N and pressure_noise m of plates, and root_noise N and
@@ -85,7 +88,7 @@ class GaitPINN:
         highest: float = 20.0,
         force_highest: float = 12.0,
         hidden: int = 0,
-        collocation: float = 100.0,
+        collocation: float | None = None,
         periodic: bool | None = None,
         marker_noise: float = 2e-3,
         angle_noise: float = 0.01,
@@ -110,7 +113,7 @@ class GaitPINN:
         self.torque_time, self.physics_weight = torque_time, physics_weight
         self.masses, self.muscles = masses, muscles
         self.iterations, self.seed = iterations, seed
-        self._check()
+        check_settings(self.settings())
 
     def fit(
         self,
@@ -164,8 +167,8 @@ class GaitPINN:
     def _set_up(self, body: GaitBody, term: Term) -> Setup:
         return set_up(
             body, term, highest=self.highest, force_highest=self.force_highest, hidden=self.hidden,
-            collocation=self.collocation, periodic=self.periodic, torque_time=self.torque_time,
-            seed=self.seed,
+            collocation=self.collocation or PER_WAVE * self.highest, periodic=self.periodic,
+            torque_time=self.torque_time, seed=self.seed,
         )  # fmt: skip
 
     def _problem(
@@ -284,20 +287,3 @@ class GaitPINN:
             legs = " and ".join(LEGS[side] for side in self.unmeasured_)
             notes.append(f"steps of the {legs} foot that no plate measured: their force was found")
         return notes
-
-    def _check(self) -> None:
-        """Refuse settings that mean nothing."""
-        positive = (
-            "highest", "force_highest", "collocation", "marker_noise", "angle_noise",
-            "position_noise", "force_noise", "pressure_noise", "friction", "torque_time",
-            "iterations",
-        )  # fmt: skip
-        values = {name: getattr(self, name) for name in positive}
-        values |= {"root_noise": min(self.root_noise)}
-        if self.masses is not None:
-            values["masses"] = self.masses
-        for name, value in values.items():
-            if not (np.isfinite(value) and value > 0):
-                raise BioenvError(f"{name} must be a positive number, got {value!r}")
-        if not (np.isfinite(self.physics_weight) and self.physics_weight >= 0):
-            raise BioenvError(f"physics_weight must be 0 or more, got {self.physics_weight!r}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,11 @@ LONGEST = 6.0  # s; the cost grows with the third power of the window
 REPEATS_ANGLE, REPEATS_PLACE = float(np.radians(0.2)), 1e-3  # rad, m between first and last frame
 FLAT = 1e-9  # s^4, weight of squared accelerations in the first guess
 SMALL = 1e-8  # ridge in the first guess
+POSITIVE = (
+    "highest", "force_highest", "collocation", "marker_noise", "angle_noise", "position_noise",
+    "force_noise", "pressure_noise", "friction", "root_noise", "torque_time", "masses",
+    "iterations",
+)  # fmt: skip
 BARE = "warning: no force under the"  # what an inverse analysis says of a foot without a plate
 
 
@@ -115,3 +121,15 @@ def _repeats(body: GaitBody, term: Term) -> bool:
     # The height repeats, progress does not; both are places, so that the angles must tell.
     limit = np.where(body.rotational, REPEATS_ANGLE, REPEATS_PLACE)
     return bool((gap <= limit)[~placed].all())
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse settings of `GaitPINN`, by name, that mean nothing."""
+    values = {name: settings[name] for name in POSITIVE if settings[name] is not None}
+    for name, value in values.items():
+        parts = np.asarray(value, dtype=float)
+        if not (np.isfinite(parts) & (parts > 0)).all():
+            raise BioenvError(f"{name} must be a positive number, got {value!r}")
+    weight = settings["physics_weight"]
+    if not (np.isfinite(weight) and weight >= 0):
+        raise BioenvError(f"physics_weight must be 0 or more, got {weight!r}")

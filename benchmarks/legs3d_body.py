@@ -36,6 +36,9 @@ RANGE = {
 # The arms hang, elbows bent, as they do in the walking trial on average.
 _ARMS = {"arm_add": -0.12, "arm_rot": -0.28, "elbow_flex": 0.75, "pro_sup": 0.9}  # rad
 _ARM_BODIES = ("humerus", "ulna", "radius", "hand")
+# The file's toe joints stand where the unscaled model has them, though all muscle points of the
+# heel bone are scaled by these factors (x, y, z): extensors would bend the toes down.
+_HEEL_BONE_SCALE = np.array([1.1554, 1.1171, 1.3214])
 _PATELLA_AT = np.radians(20.0)  # of knee flexion: where the kneecap's 70 g join the thigh
 
 
@@ -53,6 +56,18 @@ class Knee(NamedTuple):
 def freed(description: Description) -> Description:
     """The file with its subtalar joints, welded in the lab's file, as pins about their axes."""
     return replace(description, joints=tuple(map(_pinned, description.joints)))
+
+
+def toes_in_place(description: Description) -> Description:
+    """With the toe joints scaled as the heel bones they are on."""
+    return replace(description, joints=tuple(map(_toe_scaled, description.joints)))
+
+
+def _toe_scaled(joint: Joint) -> Joint:
+    if not joint.name.startswith("mtp"):
+        return joint
+    pose = joint.parent_pose
+    return replace(joint, parent_pose=Pose(pose.position * _HEEL_BONE_SCALE, pose.rotation))
 
 
 def _pinned(joint: Joint) -> Joint:

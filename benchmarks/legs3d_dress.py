@@ -19,9 +19,9 @@ JOINT_CLASS = {
 # of the heel bone: there it stands, pressed 9 mm in, in the measured trial.
 FEET = {
     "heel": ("calcn", (0.022, -0.003, 0.025), 0.03),
-    "ball_inner": ("calcn", (0.168, 0.026, 0.02), 0.025),
-    "ball_outer": ("calcn", (0.138, -0.044, 0.02), 0.025),
-    "toe": ("toes", (0.060, -0.004, 0.015), 0.018),
+    "ball_inner": ("calcn", (0.193, 0.026, 0.02), 0.025),
+    "ball_outer": ("calcn", (0.160, -0.044, 0.02), 0.025),
+    "toe": ("toes", (0.042, -0.004, 0.0152), 0.018),
 }
 
 HEADER = """\
@@ -128,10 +128,10 @@ DRESS = {
     ),
     "calcn": (
         '<geom class="shoe" name="hindfoot_{s}" type="ellipsoid" pos="0.045 {m:0} 0.028" size="0.055 0.036 0.033"/>',
-        '<geom class="shoe" name="midfoot_{s}" type="capsule" fromto="0.05 {m:0} 0.04 0.15 {m:-0.004} 0.022" size="0.028"/>',
-        '<geom class="shoe" name="forefoot_{s}" type="capsule" fromto="0.158 {m:0.022} 0.02 0.138 {m:-0.04} 0.02" size="0.024"/>',
+        '<geom class="shoe" name="midfoot_{s}" type="capsule" fromto="0.05 {m:0} 0.04 0.17 {m:-0.004} 0.022" size="0.028"/>',
+        '<geom class="shoe" name="forefoot_{s}" type="capsule" fromto="0.183 {m:0.022} 0.02 0.16 {m:-0.04} 0.02" size="0.024"/>',
     ),
     "toes": (
-        '<geom class="shoe" name="toes_{s}" type="ellipsoid" pos="0.03 {m:-0.004} 0.017" size="0.05 0.042 0.02"/>',
+        '<geom class="shoe" name="toes_{s}" type="ellipsoid" pos="0.018 {m:-0.004} 0.017" size="0.044 0.042 0.02"/>',
     ),
 }  # fmt: skip

@@ -125,7 +125,16 @@ def plan(
         if thin is not None:
             path, how[muscle.name] = thin, "fitted"
         paths[muscle.name] = settled(path, goal, sweeps)
+        if [_shape(e) for e in path] != [_shape(e) for e in paths[muscle.name]]:
+            how[muscle.name] = "fitted"
     return Planned(paths, how)
+
+
+def _shape(element: Site | Roll) -> tuple[float, ...]:
+    """What a side of a cylinder does not change."""
+    if isinstance(element, Site):
+        return tuple(element.position)
+    return (*element.center, element.radius)
 
 
 def _touched(poses: Poses, index: int) -> list[Leader]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import mujoco
 import numpy as np
-from legs3d_body import Knee, fit_knee, freed, lean
+from legs3d_body import Knee, fit_knee, freed, lean, toes_in_place
 from legs3d_home import home_pose
 from legs3d_muscles import SLOW_AND_TENSION, Tendon, tendons
 from legs3d_paths import GaitPoses, Planned, errors, plan
@@ -67,7 +67,8 @@ class Made(NamedTuple):
 
 def make(folder: Path) -> Made:
     """The model from the files in `folder`."""
-    source = freed(parse(folder / "model.osim"))
+    given = freed(parse(folder / "model.osim"))
+    source = toes_in_place(given)
     muscles = tuple(sorted(
         (m for m in source.muscles if m.name.endswith("_r")),
         key=lambda m: any(p.body == "patella_r" for p in m.points),

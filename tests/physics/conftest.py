@@ -70,6 +70,11 @@ def walker() -> Bench:
 
 
 @pytest.fixture(scope="session")
+def legs() -> Bench:
+    return Bench(models.load("legs3d"))
+
+
+@pytest.fixture(scope="session")
 def elbow() -> Bench:
     return Bench(models.load("elbow"))
 

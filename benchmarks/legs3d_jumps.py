@@ -27,6 +27,8 @@ _FINE = 20  # frames in place of one of the trial's
 STEP_ALLOWED = 3e-4  # m: what a path may leave its line by from one sample to the next
 _TURNS = np.radians(np.arange(0.0, 360.0, 30.0))
 _DEPTHS = (-0.03, -0.02, -0.01, 0.0, 0.02, 0.04)  # m
+_HEAD_RADIUS = 0.04  # m
+LATERAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # z along y
 _LEAST_RADIUS = 0.006  # m
 _JUMP_COUNTS = 0.1  # of a jump, as an error of all lengths and moment arms
 _SAME = 2e-5  # m: scores this near are the same
@@ -79,7 +81,7 @@ def settled(path: Path, goal: Goal, sweeps: Sweeps) -> Path:
         return path
     bare = tuple(element for element in path if isinstance(element, Site))
     options = [path, fit([bare], [goal], iterations=60).paths[0]]
-    for other in _shifted(path, goal):
+    for other in (*_shifted(path, goal), *_about_hip(bare)):
         fitted = fit([other], [goal], iterations=60).paths[0]
         options += [other, _sided(other, goal, sweeps), _sided(fitted, goal, sweeps)]
     return min(options, key=lambda one: _rank(one, goal, sweeps))
@@ -135,6 +137,17 @@ def _middle(found: Array, count: int) -> int:
         for i in range(count)
     ]  # fmt: skip
     return int(np.argmax(depth))
+
+
+def _about_hip(sites: Path) -> Iterator[Path]:
+    """Paths from the pelvis over a cylinder across the thigh's head, in front or behind."""
+    last = [k for k, site in enumerate(sites) if site.body == "pelvis"][-1:]
+    if not last or last[0] + 1 == len(sites) or sites[last[0] + 1].body != "femur_r":
+        return
+    for way in (1.0, -1.0):
+        side = np.array([way, 0.0, 0.0])
+        roll = Roll("femur_r", np.zeros(3), LATERAL, _HEAD_RADIUS, side)
+        yield (*sites[: last[0] + 1], roll, *sites[last[0] + 1 :])
 
 
 def _shifted(path: Path, goal: Goal) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 from legs3d_body import RANGE
-from legs3d_jumps import Sweeps, settled, sweep_poses
+from legs3d_jumps import LATERAL, Sweeps, settled, sweep_poses
 from numpy.typing import NDArray
 
 from bioenv.models.osim.anatomy import OsimAnatomy
@@ -42,7 +42,6 @@ _WIDE = {
 # center and places before it, m.
 _RADII, _DROP = (0.03, 0.04, 0.05), (0.0, 0.015)
 _FRONT, _BEHIND = (-0.005, 0.01), (-0.02, 0.0)
-_LATERAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # z along y
 # A path whose moment arms err by more than the one is given a cylinder at the knee; one that errs
 # by less than the other without its cylinder does without. m, RMS.
 _POOR, _LEAN = 1e-3, 0.7e-3
@@ -177,7 +176,7 @@ def _starts(muscle: Muscle, kneecap: bool) -> Iterator[Path]:
         for radius, drop, reach in product(_RADII, _DROP, _FRONT if kneecap else _BEHIND):
             center = np.array([reach, across, height + drop])
             side = np.array([1.0 if kneecap else -1.0, 0.0, 0.0])
-            yield (*sites[:last], Roll(body, center, _LATERAL, radius, side), *sites[last:])
+            yield (*sites[:last], Roll(body, center, LATERAL, radius, side), *sites[last:])
 
 
 def errors(path: Path, goal: Goal, rows: slice = slice(None)) -> Array:

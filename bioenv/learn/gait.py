@@ -38,7 +38,14 @@ from bioenv.learn.gait_result import (
     with_muscles,
     with_torques,
 )
-from bioenv.learn.gait_setup import Setup, check_settings, plates_at, set_up, start_of
+from bioenv.learn.gait_setup import (
+    Setup,
+    between_nodes,
+    check_settings,
+    plates_at,
+    set_up,
+    start_of,
+)
 from bioenv.learn.gait_solver import Solution, solve
 from bioenv.models.anatomy import Anatomy
 
@@ -231,6 +238,10 @@ class GaitPINN:
         """The ground's force at the measured frames."""
         body = problem.body
         plates, _ = plates_at(body, self.time_, z, measured.plates)
+        owners = [[(c.name, c.body) for c in many] for many in (plates, problem.contacts)]
+        if owners[0] != owners[1]:
+            # A plate that both feet touch may be divided otherwise at other instants.
+            plates = between_nodes(problem.contacts, problem.nodes, self.time_)
         loads, _ = measured_loads(body, plates)
         ground = found.ground.at(
             problem.nodes, self.time_, loads, setup.forces(self.time_), problem.period

@@ -114,6 +114,22 @@ def plates_at(
     return found.contacts, [note for note in found.notes if not note.startswith(BARE)]
 
 
+def between_nodes(
+    contacts: Sequence[GroundContact], nodes: Array, time: Array
+) -> tuple[GroundContact, ...]:
+    """Contacts at `time` (T,) s on straight lines between those at the nodes (N,) s."""
+
+    def there(rows: Array) -> Array:
+        return np.column_stack([np.interp(time, nodes, column) for column in rows.T])
+
+    return tuple(
+        GroundContact(
+            c.name, c.body, there(c.force), there(np.nan_to_num(c.point)), there(c.moment)
+        )
+        for c in contacts
+    )
+
+
 def _repeats(body: GaitBody, term: Term) -> bool:
     """Whether the last frame is the first one again, but for where in the room it is."""
     gap = np.abs(term.start[-1] - term.start[0])

@@ -1,4 +1,4 @@
-"""Steps of a plain environment with legs3d, with walker2d, and of MyoSuite's legs, at 100 Hz.
+"""Steps of a plain environment with legs3d and of MyoSuite's legs at 100 Hz, of walker2d at 50 Hz.
 
     .venv/bin/python benchmarks/legs3d_speed.py [--myosuite PYTHON] [--rounds 5] [--physics]
 
@@ -16,6 +16,7 @@ import copy
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 
 import mujoco
 import numpy as np
@@ -147,16 +148,14 @@ def main() -> None:
     if args.physics:
         physics(args.rounds)
         return
-    turns: dict[str, Callable[[], tuple[float, float]]] = {
-        f"{model}, {threads} thread{'s' * (threads > 1)}": (
-            lambda m=model, t=threads: native(m, t, args.seconds)
-        )
-        for model in ("walker2d", "legs3d")
-        for threads in (1, 2)
-    }
+    turns: dict[str, Callable[[], tuple[float, float]]] = {}
+    for model in ("walker2d", "legs3d"):
+        for threads in (1, 2):
+            name = f"{model}, {threads} thread{'s' * (threads > 1)}"
+            turns[name] = partial(native, model, threads, args.seconds)
     peer = "MyoSuite myoLegWalk-v0"
     if args.myosuite:
-        turns[peer] = lambda: myosuite(args.myosuite, args.seconds)
+        turns[peer] = partial(myosuite, args.myosuite, args.seconds)
     rounds = [{name: turn() for name, turn in turns.items()} for _ in range(args.rounds)]
     print("| environment (random actions) | steps/s wall | steps per CPU second |")
     print("|---|---|---|")

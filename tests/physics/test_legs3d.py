@@ -122,6 +122,39 @@ def test_it_stands_over_its_feet(legs: Any) -> None:
     np.testing.assert_allclose(depth, depth[0], atol=1e-4)
 
 
+def test_frozen_at_home_it_stands_for_ten_seconds(legs: Any) -> None:
+    """On four spheres a foot, joints held by springs, it neither tips forward nor sideways."""
+
+    def freeze(spec: mujoco.MjSpec) -> None:
+        for joint in spec.joints:
+            if joint.type == mujoco.mjtJoint.mjJNT_HINGE and "pelvis" not in joint.name:
+                joint.stiffness = np.eye(1, np.size(joint.stiffness))[0] * 2e4
+                joint.damping = np.eye(1, np.size(joint.damping))[0] * 300.0
+                joint.springref = legs.model.home[legs.model.coordinate_index(joint.name)]
+        spec.option.timestep = 0.002
+        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_ACTUATION
+
+    model = models.load("legs3d", edit=freeze)
+    data = mujoco.MjData(model.mj)
+    data.qpos[:] = model.home
+    data.qvel[1] = 0.1  # a nudge to the side
+    for _ in range(5000):
+        mujoco.mj_step(model.mj, data)
+    mujoco.mj_forward(model.mj, data)
+    force = sum(data.sensordata[model.sensor_slice(f"grf_{foot}")][1:4] for foot in model.feet)
+    assert np.abs(data.qvel).max() < 0.02
+    assert force[2] == pytest.approx(model.body_weight, rel=5e-3)
+    np.testing.assert_allclose(force[:2], 0.0, atol=5e-3 * model.body_weight)
+    np.testing.assert_allclose(data.qpos[2:6], model.home[2:6], atol=0.03)
+    down = 0.0
+    for side in "rl":
+        reading = data.sensordata[model.sensor_slice(f"contact_ankle_{side}")]
+        down += (data.site(f"ankle_{side}").xmat.reshape(3, 3) @ reading)[2]
+    below = [model.mj.body(f"{name}_{s}").mass[0] for name in ("talus", "calcn", "toes")
+             for s in "rl"]  # fmt: skip
+    assert down == pytest.approx(-(model.mass - sum(below)) * 9.81, rel=5e-3)
+
+
 def test_a_falling_body_falls_freely(legs: Any) -> None:
     model, mj, data = legs.model, legs.model.mj, mujoco.MjData(legs.model.mj)
     data.qpos[:], data.act[:] = model.home, 0.3

@@ -22,10 +22,10 @@ RMS_MM = {
     ("hip_flexion", "glmax1"): 3.2,
     ("hip_adduction", "glmax1"): 1.7,
     ("hip_rotation", "glmax1"): 2.8,
-    ("hip_flexion", "iliacus"): 2.3,
+    ("hip_flexion", "iliacus"): 2.6,
     ("hip_adduction", "iliacus"): 1.0,
     ("hip_rotation", "iliacus"): 0.8,
-    ("hip_flexion", "psoas"): 1.7,
+    ("hip_flexion", "psoas"): 1.9,
     ("hip_adduction", "psoas"): 0.8,
     ("knee_angle", "gaslat"): 1.1,
 }

@@ -6,6 +6,7 @@ motion is thousands of times more sensitive to fast waves than to slow ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from bioenv.learn.row import Row
 
-STILL = 0.1
+STILL = 0.1  # standard deviations
 WINDOW = 20  # iterations over which the decrease is judged
 
 
@@ -27,8 +28,8 @@ def descend(
 ) -> tuple[Tensor, list[float], bool]:
     """Unknowns (P,) of the least loss met, the loss of each iteration, and whether it converged.
 
-    method: "lbfgs" (with a strong Wolfe line search) or "adam" (cosine decay of
-            learning_rate, in units of the scaled unknowns).
+    method: "lbfgs" (with a strong Wolfe line search) or "adam" (cosine decay of learning_rate,
+    which is in units of the scaled unknowns).
     The search ends early, with that loss last, when the loss stops being finite.
     """
     diagonal = torch.stack([row.diagonal(x) for row in rows]).sum(dim=0)
@@ -36,20 +37,13 @@ def descend(
     if not bool(torch.isfinite(scale).all()):
         return x, [float("inf")], False
     moving = (x / scale).requires_grad_(True)
-    optimizer: torch.optim.Optimizer
-    if method == "lbfgs":
-        optimizer = torch.optim.LBFGS(
-            [moving], max_iter=1, history_size=50, line_search_fn="strong_wolfe"
-        )
-    else:
-        optimizer = torch.optim.Adam([moving], lr=learning_rate)
+    optimizer = _optimizer(method, moving, learning_rate)
     best, least = x, float("inf")
     losses: list[float] = []
     for number in range(iterations):
         if method == "adam":
-            for group in optimizer.param_groups:
-                turn = torch.pi * number / iterations
-                group["lr"] = learning_rate * (0.505 + 0.495 * float(torch.cos(torch.tensor(turn))))
+            turn = math.cos(math.pi * number / iterations)
+            optimizer.param_groups[0]["lr"] = learning_rate * (0.505 + 0.495 * turn)
         before = scale * moving.detach()
         loss = float(optimizer.step(lambda: _closure(rows, scale, moving)).detach())
         if not loss < float("inf"):
@@ -62,6 +56,12 @@ def descend(
             if gained <= tolerance * WINDOW * (1.0 + loss):
                 return best, losses, True
     return best, losses, method == "adam" and _still(rows, scale, best)
+
+
+def _optimizer(method: str, moving: Tensor, learning_rate: float) -> torch.optim.Optimizer:
+    if method == "adam":
+        return torch.optim.Adam([moving], lr=learning_rate)
+    return torch.optim.LBFGS([moving], max_iter=1, history_size=50, line_search_fn="strong_wolfe")
 
 
 def _still(rows: Sequence[Row], scale: Tensor, x: Tensor) -> bool:

@@ -7,7 +7,7 @@
 A network q(t) is fitted to the angles and to ``I q'' + b q' + k q = τ`` at collocation points,
 together with I, b and k (Raissi, Perdikaris, Karniadakis 2019, J Comput Phys 378:686, inverse
 problem). Angle and equation are weighed by their noise, which is learned too, so a joint that does
-not obey the equation loosens it instead of bending the data (:mod:`bioenv.learn.fit`).
+not obey the equation loosens it instead of bending the data (:mod:`bioenv.learn.elbow_search`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from bioenv.errors import BioenvError
-from bioenv.learn.elbow_ode import NAMES, Torque, simulate, torque_of
+from bioenv.learn.elbow_ode import NAMES, Torque, carried_on, torque_of
 from bioenv.learn.elbow_problem import JointProblem, checked_samples
 from bioenv.learn.elbow_search import INSIST, Search
 from bioenv.learn.features import Window
@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 LEAST_POINTS = 100
 HIGHEST = 5.0  # Hz
 LEAST_WAVES = 40
+MOST_FEATURES = 2000
 LARGE_TORQUE = 0.05  # of the largest term: a missing torque above this is told
 LARGE_ANGLE = 0.5  # of the angle's deviation: likewise
 VAGUE = 0.5  # relative deviation above which a parameter counts as not identified
@@ -160,6 +161,8 @@ class ElbowPINN:
 
         Raises BioenvError for times before the first sample, and for torque samples that end early.
         """
+        if not hasattr(self, "fit_"):
+            raise BioenvError("nothing is learned yet: call fit(time, angle, torque) first")
         t = np.asarray(time, dtype=float)
         if t.ndim != 1 or not len(t) or not np.isfinite(t).all() or (np.diff(t) <= 0).any():
             raise BioenvError("time must be finite, strictly ascending instants in s")
@@ -195,6 +198,8 @@ class ElbowPINN:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise BioenvError(f"{name} must be finite and above 0, got {value}")
+        if self.initial is not None and not np.isfinite(self.initial).all():
+            raise BioenvError(f"initial must be a finite angle and velocity, got {self.initial}")
         if self.highest is not None and not (math.isfinite(self.highest) and self.highest >= 0):
             raise BioenvError(f"highest must be a frequency in Hz or 0, got {self.highest}")
         if self.collocation is not None and self.collocation < 4:
@@ -205,6 +210,11 @@ class ElbowPINN:
         highest = max(HIGHEST, LEAST_WAVES / (2.5 * (end - start)))
         highest = highest if self.highest is None else self.highest
         features = Window.even(start, end, highest) if highest else Window(start, end)
+        if features.count > MOST_FEATURES:
+            raise BioenvError(
+                f"{end - start:.4g} s up to {highest:g} Hz take {features.count} features, "
+                f"{MOST_FEATURES} at most; fit a part of the record, or give a lower `highest`"
+            )
         initial = None
         if self.initial is not None:
             q, v = self.initial
@@ -274,24 +284,11 @@ class ElbowPINN:
 
     def _beyond(self, t: Array, drive: Torque) -> tuple[Array, Array]:
         """(3, T) state and its standard deviations by the identified equation."""
-        end = np.array([self._span[1]])
-        points = self._problem.points(end)
+        points = self._problem.points(np.array([self._span[1]]))
 
         def place(unknowns: Mapping[str, Tensor]) -> Tensor:
             jet = self._problem.state(unknowns, points)
             return torch.cat([self._problem.values(unknowns), jet.value[0], jet.velocity[0]])
 
-        def state(p: Array) -> Array:
-            found = simulate(np.concatenate([end, t]), drive, *p[:3], angle=p[3], velocity=p[4])
-            return np.stack(found[1:])[:, 1:]
-
-        middle = place(self.fit_.unknowns).numpy()
-        covariance = self.fit_.covariance(place).numpy()
-        slopes = []
-        for number in range(5):
-            step = np.zeros(5)
-            step[number] = 1e-5 * max(abs(middle[number]), 1e-3)
-            slopes.append((state(middle + step) - state(middle - step)) / (2 * step[number]))
-        slope = np.stack(slopes, axis=-1)
-        spread = np.einsum("ati,ij,atj->at", slope, covariance, slope)
-        return state(middle), np.sqrt(np.maximum(spread, 0.0))
+        middle, spread = place(self.fit_.unknowns).numpy(), self.fit_.covariance(place).numpy()
+        return carried_on(self._span[1], t, drive, middle, spread)

@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicHermiteSpline, CubicSpline
 from scipy.linalg import expm
 
-from bioenv.errors import BioenvError
+from bioenv.errors import BioenvError, unknown
 
 Array = NDArray[np.float64]
 Torque = Callable[[Array], Array]  # s -> N*m
 
 STEP = 1e-3  # s between the instants where the torque is read
+SINGULAR = 1e-7  # of the largest: combinations of unknowns the motion does not tell
 NAMES = ("inertia", "damping", "stiffness")
 
 
@@ -87,6 +88,8 @@ def torque_of(given: object) -> Torque:
     raises BioenvError, as it does for values that are not finite. Raises BioenvError for samples
     that are not finite, not ascending, or not as many as their times.
     """
+    if isinstance(given, _Checked | _Sampled):
+        return given
     if callable(given):
         return _Checked(given)
     if isinstance(given, float | int):
@@ -105,11 +108,20 @@ class _Checked:
         self.function = function
 
     def __call__(self, time: Array) -> Array:
-        value = np.broadcast_to(np.asarray(self.function(time), dtype=float), time.shape)
+        try:
+            value = np.asarray(self.function(time), dtype=float)
+        except BioenvError:
+            raise
+        except (TypeError, ValueError):  # a function of one instant
+            value = np.array([self.function(float(t)) for t in time], dtype=float)  # type: ignore[arg-type]
+        if value.shape not in ((), time.shape):
+            raise BioenvError(
+                f"the torque function must give one N m per instant: {value.shape} for {time.shape}"
+            )
         if not np.isfinite(value).all():
-            bad = float(time[~np.isfinite(value)][0])
+            bad = float(time[np.argmin(np.isfinite(np.broadcast_to(value, time.shape)))])
             raise BioenvError(f"the torque function is not finite at {bad:g} s")
-        return value
+        return np.broadcast_to(value, time.shape)
 
 
 class _Sampled:
@@ -161,23 +173,39 @@ def cramer_rao(
         known: names of `NAMES` that are known.
 
     Returns:
-        By name, in kg m^2, N m s/rad, N m/rad; and "angle": the root mean square over the samples
-        of the deviation of the estimated trajectory, rad.
+        By name, in kg m^2, N m s/rad, N m/rad, infinite where only a ratio can be known; and
+        "angle": the root mean square over the samples of the deviation of the trajectory, rad.
+
+    Raises BioenvError for unknown names in `known` and for a motion that depends on nothing.
     """
+    for name in known:
+        if name not in NAMES:
+            raise unknown("parameter of the joint", name, NAMES)
     at = np.asarray(time, dtype=float)
     place = np.array([inertia, damping, stiffness, angle, velocity], dtype=float)
-    names = [*NAMES, "start angle", "start velocity"]
-    free = [i for i, name in enumerate(names) if name not in known and not (i > 2 and start_known)]
-    slope = sensitivities(at, torque, place)[:, free]
+    free = [i for i, name in enumerate(NAMES) if name not in known]
+    places = free + ([] if start_known else [3, 4])
+    slope = sensitivities(at, torque, place)[:, places]
+    return _bound(slope, noise, [NAMES[i] for i in free])
+
+
+def _bound(slope: Array, noise: float, names: list[str]) -> dict[str, float]:
+    """Deviations of the first unknowns by name and of the angle; slope (T, p)."""
     scale = np.linalg.norm(slope, axis=0)
-    if not (scale > 0).all():
-        blind = [names[i] for i, size in zip(free, scale, strict=True) if not size > 0]
-        raise BioenvError(f"the motion does not depend on {', '.join(blind)}: apply a torque")
+    blind = [name for name, size in zip(names, scale, strict=False) if not size > 0]
+    if blind or not len(scale):
+        raise BioenvError(
+            f"the motion depends on none of {blind or 'the unknowns'}; apply a torque"
+        )
     left, values, right = np.linalg.svd(slope / scale, full_matrices=False)
-    with np.errstate(divide="ignore"):
-        deviation = noise * np.sqrt(((right.T / values) ** 2).sum(axis=1)) / scale
-    told = {names[i]: float(d) for i, d in zip(free, deviation, strict=True) if i < 3}
-    return told | {"angle": float(noise * np.sqrt((left**2).sum() / len(at)))}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shrunk = np.where(values > SINGULAR * values[0], values, 0.0)
+        # What a blind direction does not touch stays known.
+        parts = np.where(np.abs(right.T) > SINGULAR, right.T, 0.0) ** 2
+        spread = np.where(parts > 0, parts / shrunk**2, 0.0).sum(axis=1)
+    deviation = noise * np.sqrt(spread) / scale
+    told = {name: float(size) for name, size in zip(names, deviation, strict=False)}
+    return told | {"angle": float(noise * np.sqrt((left**2).sum() / len(slope)))}
 
 
 def sensitivities(time: Array, torque: object, place: Array) -> Array:
@@ -196,3 +224,24 @@ def sensitivities(time: Array, torque: object, place: Array) -> Array:
 
 def _angle(time: Array, torque: object, place: Array) -> Array:
     return simulate(time, torque, *place[:3], angle=place[3], velocity=place[4]).angle
+
+
+def carried_on(
+    end: float, time: Array, torque: Torque, place: Array, covariance: Array
+) -> tuple[Array, Array]:
+    """(3, T) state at times after `end` and its standard deviations, to first order.
+
+    place (5,): inertia, damping, stiffness, and angle and velocity at `end`; covariance (5, 5).
+    """
+    at = np.concatenate([[end], time])
+
+    def state(p: Array) -> Array:
+        found = simulate(at, torque, *p[:3], angle=p[3], velocity=p[4])
+        return np.stack(found[1:])[:, 1:]
+
+    slopes = []
+    for step in np.diag(1e-5 * np.maximum(np.abs(place), 1e-3)):
+        slopes.append((state(place + step) - state(place - step)) / (2.0 * step.sum()))
+    slope = np.stack(slopes, axis=-1)
+    spread = np.einsum("ati,ij,atj->at", slope, covariance, slope)
+    return state(place), np.sqrt(np.maximum(spread, 0.0))

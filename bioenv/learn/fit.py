@@ -20,13 +20,12 @@
     found.deviation(lambda unknowns: torch.exp(unknowns["log_inertia"]))
 
 Every residual is divided by its noise, so that the loss ``1/2 sum (r / noise)^2 + sum log noise``
-is a negative log posterior and lambda_data, lambda_phys are ``1 / noise^2``, not knobs. The noise
-of a block with `adapt` is re-estimated from its residual, ``noise^2 = sum r^2 / (n - gamma)``,
-gamma the parameters that the block itself determines (MacKay 1992, Neural Comput 4:415). `causal`
-weighs the rows of a block in time order, ``w_i = exp(-causal * sum_{k<i} excess_k)`` (Wang,
-Sankaran, Perdikaris 2022, "Respecting causality is all you need for training physics-informed
-neural networks", eq. 14), with excess the mean squared residual beyond 9 in noise units, which
-noise alone hardly reaches; at the end all weights are 1 again.
+is a negative log posterior and lambda_data, lambda_phys are ``1 / noise^2``, not knobs. With
+`adapt` the noise is learned: ``noise^2 = sum r^2 / (n - gamma)``, gamma the parameters the block
+determines (MacKay 1992, Neural Comput 4:415). `causal` weighs the rows of a block in time order by
+``exp(-causal * sum_{k<i} excess_k)`` (Wang, Sankaran, Perdikaris 2022, "Respecting causality is all
+you need for training physics-informed neural networks", eq. 14), with excess the mean squared
+residual beyond 9 in noise units, which noise alone hardly reaches; at the end all weights are 1.
 
 A block's function is vmapped over its points, so that the Jacobian costs one small reverse pass per
 component and point, not a pass per weight.
@@ -36,10 +35,10 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -199,21 +198,39 @@ def minimize(
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
-    packing = Packing.of(start)
+    packing, began = Packing.of(start), clock.perf_counter()
     rows = tuple(row.starting((noise or {}).get(row.name)) for row in rows_of(blocks, packing))
-    x, began = packing.flat(start), clock.perf_counter()
+
+    def search(rows: tuple[Row, ...], x: Tensor, left: int) -> tuple[Tensor, list[float], bool]:
+        if method == METHODS[0]:
+            return levenberg_marquardt(rows, x, left, tolerance)
+        return descend(rows, x, left, tolerance, method, learning_rate)
+
+    found = _in_rounds(search, rows, packing.flat(start), iterations, rounds, method)
+    return _judged(blocks, packing, found, clock.perf_counter() - began)
+
+
+class _Found(NamedTuple):
+    rows: tuple[Row, ...]
+    x: Tensor
+    history: list[float]
+    settled: bool
+    finite: bool
+
+
+def _in_rounds(
+    search: Callable[[tuple[Row, ...], Tensor, int], tuple[Tensor, list[float], bool]],
+    rows: tuple[Row, ...], x: Tensor, iterations: int, rounds: int, method: str,
+) -> _Found:  # fmt: skip
+    """Search, re-estimate the noises, and again until they stay."""
     history: list[float] = []
     settled = finite = False
     for turn in range(rounds):
-        left = iterations - len(history)
-        if left <= 0:
+        if len(history) >= iterations:
             break
-        if method == "levenberg-marquardt":
-            x, losses, done = levenberg_marquardt(rows, x, left, tolerance)
-        else:
-            x, losses, done = descend(rows, x, left, tolerance, method, learning_rate)
+        x, losses, done = search(rows, x, iterations - len(history))
         history += losses
-        finite = bool(losses) and all(one < float("inf") for one in losses[-1:])
+        finite = bool(losses) and losses[-1] < float("inf")
         if not finite:
             break
         new = _reweighted(rows, x, method, last=turn + 2 >= rounds)
@@ -221,8 +238,7 @@ def minimize(
         rows = new
         if settled:
             break
-    seconds = clock.perf_counter() - began
-    return _judged(blocks, rows, packing, x, history, (settled, finite), seconds)
+    return _Found(rows, x, history, settled, finite)
 
 
 def _reweighted(rows: tuple[Row, ...], x: Tensor, method: str, last: bool) -> tuple[Row, ...]:
@@ -252,17 +268,9 @@ def _same(old: tuple[Row, ...], new: tuple[Row, ...]) -> bool:
     ) and all(float(row.causal.min()) > 1.0 - STEADY for row in new)
 
 
-def _judged(
-    blocks: Mapping[str, Block],
-    rows: tuple[Row, ...],
-    packing: Packing,
-    x: Tensor,
-    history: list[float],
-    flags: tuple[bool, bool],
-    seconds: float,
-) -> Fit:
-    rows = tuple(replace(row, causal=torch.ones_like(row.causal)) for row in rows)
-    settled, finite = flags
+def _judged(blocks: Mapping[str, Block], packing: Packing, found: _Found, seconds: float) -> Fit:
+    _, x, history, settled, finite = found
+    rows = tuple(replace(row, causal=torch.ones_like(row.causal)) for row in found.rows)
     names = list(blocks)
     rms = {name: row.rms(x) for name, row in zip(names, rows, strict=True)}
     allowed = {name: block.accept for name, block in blocks.items() if block.accept is not None}

@@ -68,10 +68,7 @@ def test_the_driven_joint_moves_as_an_integrator_says() -> None:
 
 
 def test_the_bound_is_that_of_the_closed_form() -> None:
-    """Only the start angle of a free joint unknown: angle = a h(t), variance noise^2 / sum h^2."""
-    h = simulate(TIME, 0.0, *TRUE, angle=1.0).angle
-    told = cramer_rao(TIME, 0.0, *TRUE, 0.01, angle=1.0, known=(*NAMES, "start velocity"))
-    assert told == {"angle": pytest.approx(0.01 / np.sqrt(len(TIME)))}
+    """Only the stiffness unknown: variance noise^2 over the sum of squared sensitivities."""
     told = cramer_rao(
         TIME, 0.0, *TRUE, 0.01, angle=1.0, start_known=True, known=("inertia", "damping")
     )
@@ -81,7 +78,17 @@ def test_the_bound_is_that_of_the_closed_form() -> None:
     )
     slope = (up - down) / (2 * step)
     assert told["stiffness"] == pytest.approx(0.01 / np.sqrt((slope**2).sum()), rel=1e-4)
-    assert np.abs(h).max() == 1.0
+    assert told["angle"] == pytest.approx(0.01 / np.sqrt(len(TIME)))
+
+
+def test_a_swing_tells_only_ratios() -> None:
+    told = cramer_rao(TIME, 0.0, *TRUE, 0.01, angle=0.8)
+    assert all(told[name] == np.inf for name in NAMES)
+    assert told["angle"] < 0.01
+    known = cramer_rao(TIME, 0.0, *TRUE, 0.01, angle=0.8, known=("inertia",))
+    assert known["stiffness"] < 0.1
+    with pytest.raises(BioenvError, match="did you mean 'inertia'"):
+        cramer_rao(TIME, 0.0, *TRUE, 0.01, known=("inertja",))
 
 
 def test_the_bound_halves_with_the_noise_and_needs_a_torque() -> None:
@@ -248,6 +255,7 @@ def _changed(values: Array, at: int, value: float) -> Array:
         (TIME, np.ones(30), two_sines, "never changes"),
         (TIME, 57.0 * _noisy(0), two_sines, "radians"),
         (TIME, _noisy(0), lambda t: t / 0.0 if (t > 1).any() else t, "not finite"),
+        (TIME, _noisy(0), lambda t: np.ones((2, 3)), "one N m per instant"),
         (TIME, _noisy(0), np.ones(7), "as many times as values"),
         (TIME, _noisy(0), (TIME[:9], np.ones(9)), "cover"),
         (TIME, _noisy(0), "2 N m", "torque must be a function"),
@@ -266,6 +274,8 @@ def test_bad_samples_are_refused(time: Array, angle: Array, torque: object, told
         ({"stiffness": float("nan")}, "stiffness"),
         ({"noise": -0.1}, "noise"),
         ({"highest": -1.0}, "highest"),
+        ({"highest": 900.0}, "lower `highest`"),
+        ({"initial": (0.0, float("inf"))}, "initial"),
         ({"collocation": 2}, "collocation"),
         ({"method": "newton"}, "levenberg-marquardt"),
     ],
@@ -278,8 +288,12 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float], told: str
 def test_the_past_is_not_told() -> None:
     with pytest.raises(BioenvError, match="before the first sample"):
         _fitted(0).predict([-0.1, 0.5])
+    with pytest.raises(BioenvError, match="call fit"):
+        ElbowPINN().predict([0.5])
 
 
 def test_torque_samples_follow_their_curve() -> None:
     at = np.linspace(0.0, 4.0, 81)
+    one = torque_of(lambda t: 2.0 if t < 1.0 else 0.0)(np.array([0.5, 1.5]))  # of one instant
+    assert one.tolist() == [2.0, 0.0]
     np.testing.assert_allclose(torque_of((at, two_sines(at)))(FINE), two_sines(FINE), atol=3e-3)

@@ -40,6 +40,7 @@ from bioenv import models
 from bioenv.learn.hybrid import Hybrid
 from bioenv.learn.identify import Identify
 from bioenv.learn.plain import PlainBumps, PlainNetwork
+from bioenv.motion import Motion
 
 MODELS = ("law as given", "law fitted", "hybrid", "bumps alone", "network alone")
 
@@ -94,32 +95,35 @@ SOUGHT = {
 }
 
 
+def _identified(name: str, data: list[Motion], seeds: int) -> str:
+    """A line of the table: errors by kind, share covered, untold, seconds."""
+    change, settings = SOUGHT[name]
+    off, covered, untold, began = [], [], [], time.perf_counter()
+    for seed in range(seeds):
+        wrong, truth = other_body(models.load("walker2d"), seed, **change)
+        found = Identify(wrong, **settings).fit(data[seed])
+        off.append([found.values_[n] - truth[n] for n in found.names])
+        ends = [(*found.intervals_[n], truth[n]) for n in found.names]
+        covered.append([low <= x <= high for low, high, x in ends])
+        untold.append(len(found.untold_))
+    seconds = (time.perf_counter() - began) / seeds
+    kinds = np.array([n.split("/")[0] for n in found.names])
+    parts = [np.array(off)[:, kinds == kind] for kind in dict.fromkeys(kinds.tolist())]
+    text = " ".join(f"{np.sqrt(np.mean(part**2)):.3f}" for part in parts)
+    rest = f"{np.mean(untold):5.1f}/{len(kinds)}{seconds:6.1f}"
+    return f"{text:>22}{np.mean(covered):9.2f}{rest}"
+
+
 def identify(seeds: int) -> None:
     """Print the table of identification."""
-    walker, motion = models.load("walker2d"), walk()
+    motion = walk()
     for see, unit in ((shaken, ROUGH), (seen, LABORATORY)):
         print(f"\nerrors: {'white' if see is shaken else 'of a laboratory'}")
         print(f"  {'sought':16}{'size':>6}{'RMS error':>22}{'covered':>9}{'untold':>8}{'s':>6}")
-        for name, (change, settings) in SOUGHT.items():
+        for name in SOUGHT:
             for size in (0.0, 0.3, 1.0):
-                off, covered, untold, seconds = [], [], [], []
-                for seed in range(seeds):
-                    wrong, truth = other_body(walker, seed, **change)
-                    data, began = see(motion, unit.times(size), seed), time.perf_counter()
-                    found = Identify(wrong, **settings).fit(data)
-                    seconds.append(time.perf_counter() - began)
-                    off.append([found.values_[n] - truth[n] for n in found.names])
-                    ends = [(*found.intervals_[n], truth[n]) for n in found.names]
-                    covered.append([low <= x <= high for low, high, x in ends])
-                    untold.append(len(found.untold_))
-                kinds = [n.split("/")[0] for n in found.names]
-                errors = [
-                    np.sqrt(np.mean(np.array(off)[:, np.array(kinds) == kind] ** 2))
-                    for kind in dict.fromkeys(kinds)
-                ]
-                text = " ".join(f"{one:.3f}" for one in errors)
-                print(f"  {name:16}{size:6.1f}{text:>22}{np.mean(covered):9.2f}"
-                      f"{np.mean(untold):5.1f}/{len(kinds)}{np.mean(seconds):6.1f}", flush=True)  # fmt: skip
+                data = [see(motion, unit.times(size), seed) for seed in range(seeds)]
+                print(f"  {name:16}{size:6.1f}{_identified(name, data, seeds)}", flush=True)
 
 
 def main() -> None:

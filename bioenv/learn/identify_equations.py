@@ -27,10 +27,10 @@ class Equations:
 
     Errors of what was measured become errors of the equations: those of accelerations through the
     mass matrix, of activations through muscles, of ground forces through their levers. Divided by
-    the standard deviation that this gives *at the same step*, what is missing has its least at the
-    true body; divided by a constant it has not: a lighter body would always do with noisy
+    the standard deviation that accelerations give *at the same step*, what is missing has its least
+    at the true masses; divided by a constant it has not: a lighter body would always do with noisy
     accelerations (errors in variables; Van Huffel S, Vandewalle J 1991, The total least squares
-    problem).
+    problem). Activations err in proportion to themselves; theirs are taken at the model's strength.
     """
 
     def __init__(
@@ -40,12 +40,21 @@ class Equations:
         self.trial = trial
         self._curves, self._own = Curves(model.muscle), parameters
         self._strength, self._slack = _members(strength), _members(slack)
-        self._least = CAREFUL * model.body_weight  # N, or N*m at 1 m
+        self._use = torch.tensor(np.flatnonzero(trial.coordinates))
+        full, none = (
+            muscle(self._curves, parameters, trial.length, trial.velocity, at).force
+            for at in (torch.ones_like(trial.activation), torch.zeros_like(trial.activation))
+        )
+        pulled = trial.slope.transpose(-1, -2) * (trial.excited * (full - none)).unsqueeze(-2)
+        known = torch.cat([pulled, trial.pushed], dim=-1)[:, self._use]
+        least = CAREFUL * model.body_weight  # N, or N*m at 1 m
+        floor = least**2 * torch.eye(len(self._use), dtype=torch.float64)
+        self._spread = known @ known.transpose(-1, -2) + floor
 
     def missing(self, step: Array) -> Array:
         """(T, nv) N or N*m."""
         with torch.no_grad():
-            return np.asarray(self._parts(torch.tensor(step))[0].numpy())
+            return np.asarray(self._missing(torch.tensor(step)).numpy())
 
     def scaled(self, step: Array) -> Array:
         """(T, n) what is missing in independent units of noise."""
@@ -58,22 +67,18 @@ class Equations:
         scaled, root = self._scaled(x)
         cost = 0.5 * (w * scaled.square()).sum()
         (gradient,) = torch.autograd.grad(cost, x)
-        use = torch.tensor(np.flatnonzero(self.trial.coordinates))
-        slope = self._slope(x.detach())[:, use]
+        slope = self._slope(x.detach())[:, self._use]
         steep = torch.linalg.solve_triangular(root.detach(), slope, upper=False)
         matrix = torch.einsum("tnp,n,tnq->pq", steep, w, steep)
         return gradient.numpy(), matrix.numpy()
 
     def _scaled(self, step: Tensor) -> tuple[Tensor, Tensor]:
         """What is missing (T, n) in units of noise, and the root (T, n, n) of the noise."""
-        left, gain, mass = self._parts(step)
-        one, use = self.trial, torch.tensor(np.flatnonzero(self.trial.coordinates))
+        one, mass = self.trial, self._changed(step)[1]
         inertia = one.inertia[0] + torch.einsum("gtij,g->tij", one.inertia[1:], mass)
-        moved = one.slope.transpose(-1, -2) * (one.excited * gain).unsqueeze(-2)
-        factors = torch.cat([inertia * one.shaken, moved, one.pushed], dim=-1)[:, use]
-        least = self._least**2 * torch.eye(len(use), dtype=torch.float64)
-        root = torch.linalg.cholesky(factors @ factors.transpose(-1, -2) + least)
-        column = left[:, use].unsqueeze(-1)
+        shaken = (inertia * one.shaken)[:, self._use]
+        root = torch.linalg.cholesky(self._spread + shaken @ shaken.transpose(-1, -2))
+        column = self._missing(step)[:, self._use].unsqueeze(-1)
         return torch.linalg.solve_triangular(root, column, upper=False)[..., 0], root
 
     def _slope(self, step: Tensor) -> Tensor:
@@ -106,18 +111,11 @@ class Equations:
         }
         return changed, torch.exp(step[k:])
 
-    def _parts(self, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is missing (T, nv), muscle force per activation (T, nm), mass factors (g,)."""
+    def _missing(self, step: Tensor) -> Tensor:
         one = self.trial
         own, mass = self._changed(step)
-        full, none = (
-            muscle(self._curves, own, one.length, one.velocity, at).force
-            for at in (torch.ones_like(one.activation), torch.zeros_like(one.activation))
-        )
-        gain = full - none
-        pull = none + one.activation * gain
-        left = one.rest + one.weight @ mass + torch.einsum("tmd,tm->td", one.slope, pull)
-        return left, gain, mass
+        pull = muscle(self._curves, own, one.length, one.velocity, one.activation).force
+        return one.rest + one.weight @ mass + torch.einsum("tmd,tm->td", one.slope, pull)
 
 
 def _members(groups: Groups) -> Tensor:

@@ -143,7 +143,7 @@ def test_a_muscle_that_never_works_is_untold(moved: Motion) -> None:
     found = Identify(ARM, strengths=[ARM.muscles[0], ARM.muscles[5]]).fit(still)
     assert found.untold_ == (f"strength/{ARM.muscles[0]}",)
     assert found.ratio_[f"strength/{ARM.muscles[0]}"] > 0.99
-    assert found.ratio_[f"strength/{ARM.muscles[5]}"] < 0.3
+    assert found.ratio_[f"strength/{ARM.muscles[5]}"] < 0.5
 
 
 def test_one_pose_tells_two_things_of_six(moved: Motion) -> None:
@@ -154,7 +154,7 @@ def test_one_pose_tells_two_things_of_six(moved: Motion) -> None:
         once = once.add(name, moved[name][rows], labels=moved.labels(name), source="measured")
     found = Identify(ARM, strengths="all").fit(once)
     information = [one.information for one in found.directions_]
-    assert information[:4] == pytest.approx([0.0] * 4, abs=1e-6)
+    assert information[:4] == pytest.approx([0.0] * 4, abs=1e-4)
     assert information[4] > 10.0
     assert len(found.untold_) >= 4
     assert sum(part**2 for part in found.directions_[5].parts.values()) == pytest.approx(1, abs=0.2)

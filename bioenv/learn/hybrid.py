@@ -218,15 +218,14 @@ class Hybrid(ABC):
         self.status_, self.message_ = (bad or [last])[0].status, (bad or [last])[0].message
         self.noise_, self.rms_ = last.noise["data"], last.rms["data"]
         self.size_ = {name: last.noise[name] for name in self._networks}
-        named = self.named(self._unknowns["step"])
-        self.parameters_ = {name: float(value) for name, value in named.items()}
-        self.intervals_ = dict.fromkeys(named, (0.0, 0.0))
-        for name, value in self.parameters_.items():
-            half = np.inf if bad else 0.0
-            if self.tune and not bad:
-                wide = self._fits[0].deviation(lambda u, name=name: self.named(u["step"])[name])
-                half = 1.96 * float(wide)
-            self.intervals_[name] = (value - half, value + half)
+        step = self._unknowns["step"]
+        half = torch.full_like(step, np.inf if bad else 0.0)
+        if self.tune and not bad:
+            half = 1.96 * self._fits[0].deviation(lambda unknowns: unknowns["step"])
+        # Every parameter grows with its own step.
+        low, value, high = (self.named(step + side * half) for side in (-1.0, 0.0, 1.0))
+        self.parameters_ = {name: float(one) for name, one in value.items()}
+        self.intervals_ = {name: (float(low[name]), float(high[name])) for name in value}
 
     def _seen(self, x: Tensor, networks: Mapping[str, Radial]) -> dict[str, Tensor]:
         bumps = {f"bumps {name}": net(self.places(name, x)) for name, net in networks.items()}

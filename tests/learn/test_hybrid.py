@@ -36,7 +36,7 @@ def _soleus(**settings: object) -> MuscleHybrid:
 def _wild(name: str, size: float = 1.0, seed: int = 0) -> Hybrid:
     """A hybrid whose networks say anything, as if it had been fitted to nonsense."""
     case = CASES[name]()
-    hybrid = case.hybrid(lengths=(0.7,)).fit(*case.sample(seed))
+    hybrid = case.hybrid(lengths=(0.7,), centers=20, iterations=5).fit(*case.sample(seed))
     generator = torch.Generator().manual_seed(seed)
     for channel in hybrid.channels:
         weights = hybrid._unknowns[channel]
@@ -161,8 +161,8 @@ def _errors(case: Case, seed: int, rival: str) -> tuple[float, float, float]:
 @pytest.mark.parametrize(
     ("name", "rival", "seeds", "ratio"),
     [
-        ("muscle, De Groote", "bumps", 3, 0.55),
-        ("muscle, Millard", "network", 2, 0.8),
+        ("muscle, De Groote", "bumps", 2, 0.55),
+        ("muscle, Millard", "network", 1, 0.8),
         ("ankle", "bumps", 5, 0.8),
         ("contact", "bumps", 5, 0.8),
     ],
@@ -222,7 +222,7 @@ def test_a_fit_that_cannot_begin_is_said() -> None:
     found = ContactHybrid(1e200, 0.0).fit(*case.sample(0))
     assert found.status_ is Status.DIVERGED
     assert np.isinf(found.deviation(case.shown[:3])).all()
-    assert found.intervals_["stiffness"] == (-np.inf, np.inf)
+    assert found.intervals_["stiffness"] == (0.0, np.inf)
 
 
 def _x(rows: int = 20) -> Array:

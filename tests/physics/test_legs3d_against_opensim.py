@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
+import mujoco
 import numpy as np
 import pytest
+from scipy.optimize import lsq_linear
+from scipy.signal import butter, filtfilt
 
 from bioenv import models
-from bioenv.inverse.dynamics import moment_arms
+from bioenv.inverse.dynamics import inverse_dynamics, moment_arms
 from bioenv.lab import sto
-from bioenv.models import osim
+from bioenv.models import muscle, osim
 from bioenv.models.frames import Frames
+from bioenv.motion_io import opensim_coordinate
 from bioenv.paths import lab_data
 
 pytestmark = pytest.mark.lab
@@ -79,11 +84,11 @@ def test_parameters_are_the_files(folder: Path, model: models.Model) -> None:
     p, theirs = model.muscle, {m.name: m for m in osim.parse(folder / "model.osim").muscles}
     assert set(model.muscles) == set(theirs)
     for index, name in enumerate(model.muscles):
-        muscle = theirs[name]
-        assert p.max_isometric_force[index] == pytest.approx(muscle.max_isometric_force, rel=1e-6)
-        assert p.optimal_fiber_length[index] == pytest.approx(muscle.optimal_fiber_length, rel=1e-5)
-        assert p.pennation[index] == pytest.approx(muscle.pennation, abs=1e-8)
-        assert p.max_velocity[index] == muscle.max_velocity == 10.0
+        given = theirs[name]
+        assert p.max_isometric_force[index] == pytest.approx(given.max_isometric_force, rel=1e-6)
+        assert p.optimal_fiber_length[index] == pytest.approx(given.optimal_fiber_length, rel=1e-5)
+        assert p.pennation[index] == pytest.approx(given.pennation, abs=1e-8)
+        assert p.max_velocity[index] == given.max_velocity == 10.0
 
 
 def test_mass_is_the_files(folder: Path, model: models.Model) -> None:
@@ -159,3 +164,82 @@ def test_the_hinge_is_near_the_rolling_knee(folder: Path, model: models.Model) -
     error = np.linalg.norm(ours - theirs, axis=1)
     assert error.max() < 0.012
     assert np.sqrt((error**2).mean()) < 0.006
+
+
+class Measured(NamedTuple):
+    """The walking trial in legs3d's coordinates, 6 Hz; the torques that explain it, springs in."""
+
+    time: np.ndarray
+    qpos: np.ndarray
+    qvel: np.ndarray
+    torque: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def measured(folder: Path, model: models.Model) -> Measured:
+    table, plates = sto.read(folder / "ik.mot"), sto.read(folder / "grf_walk.mot")
+    step = float(table.time[1] - table.time[0])
+    low = butter(3, 6.0, fs=1.0 / step)
+    qpos = np.zeros((len(table.time), model.mj.nq))
+    for index, name in enumerate(model.coordinates):
+        theirs, factor = opensim_coordinate(name)
+        if theirs in table.labels:
+            qpos[:, index] = np.sign(factor) * filtfilt(*low, table.column(theirs))
+            if name.startswith("knee_angle"):
+                qpos[:, index] *= -1.0  # flexion is positive in this file
+    qvel = np.gradient(qpos, step, axis=0)
+
+    def vectors(kind: str, letters: str) -> np.ndarray:
+        """(T, feet, 3), z up."""
+        parts = [
+            [np.interp(table.time, plates.time, plates.column(f"ground_{kind}_{side}_{letters}{x}"))
+             for x in "xyz"]
+            for side in model.feet
+        ]  # fmt: skip
+        x, y, z = np.moveaxis(np.array(parts), 1, 0)
+        return np.moveaxis(np.stack([x, -z, y], axis=-1), 0, 1)
+
+    torque = inverse_dynamics(
+        model, qpos, qvel, np.gradient(qvel, step, axis=0), vectors("force", "v"),
+        vectors("force", "p"), free_moment=vectors("torque", ""), net=True,
+    )  # fmt: skip
+    inside = (table.time > 0.52) & (table.time < 1.6)
+    return Measured(table.time[inside], qpos[inside], qvel[inside], torque[inside])
+
+
+def test_joint_moments_are_opensims(folder: Path, model: models.Model, measured: Measured) -> None:
+    """Inverse dynamics of his walk, though knees are hinges and arms do not swing."""
+    theirs = sto.read(folder / "inverse_dynamics.sto")
+    legs = [f"{name}_{side}" for name in COORDINATES for side in "rl"]
+    rms = {}
+    for name in (*legs, "lumbar_extension", "lumbar_bending", "lumbar_rotation", "pelvis_tilt"):
+        wanted = np.interp(measured.time, theirs.time, theirs.column(f"{name}_moment"))
+        error = measured.torque[:, model.coordinate_index(name)] - wanted
+        rms[name] = float(np.sqrt((error**2).mean()))
+    assert max(rms.values()) < 4.0, rms
+    assert np.median(list(rms.values())) < 2.0, rms
+
+
+def test_its_muscles_can_walk_as_measured(model: models.Model, measured: Measured) -> None:
+    """Rigid-tendon muscles make his joint moments at his speeds without a reserve torque."""
+    p = model.muscle
+    legs = [model.coordinate_index(f"{name}_{side}") for name in COORDINATES for side in "rl"]
+    data, rows = mujoco.MjData(model.mj), slice(None, None, 40)
+    arms = -moment_arms(model, measured.qpos[rows])[:, :, legs]
+    for k, (qpos, qvel, torque) in enumerate(
+        zip(measured.qpos[rows], measured.qvel[rows], measured.torque[rows], strict=True)
+    ):
+        data.qpos[:], data.qvel[:] = qpos, qvel
+        mujoco.mj_forward(model.mj, data)
+        length = muscle.fiber_length(data.actuator_length, p)
+        speed = muscle.normalized_velocity(data.actuator_velocity, p)
+        active = muscle.active_force_length(length, p) * muscle.force_velocity(speed, p)
+        wanted = (torque - data.qfrc_passive)[legs]
+        wanted -= arms[k].T @ (muscle.passive_force_length(length, p) * p.element_force)
+        made = arms[k].T * (active * p.element_force)
+        effort = 0.1 * np.eye(model.mj.nu)  # N*m per activation
+        found = lsq_linear(
+            np.vstack([made, effort]), np.append(wanted, np.zeros(model.mj.nu)), (0.0, 1.0)
+        )
+        np.testing.assert_allclose(made @ found.x, wanted, atol=0.2)
+        assert found.x.max() < 0.95

@@ -223,7 +223,7 @@ class Hybrid(ABC):
         if self.tune and not bad:
             half = 1.96 * self._fits[0].deviation(lambda unknowns: unknowns["step"])
         # Every parameter grows with its own step.
-        low, value, high = (self.named(step + side * half) for side in (-1.0, 0.0, 1.0))
+        low, value, high = (self.named(one) for one in (step - half, step, step + half))
         self.parameters_ = {name: float(one) for name, one in value.items()}
         self.intervals_ = {name: (float(low[name]), float(high[name])) for name in value}
 

@@ -40,8 +40,8 @@ ACCEPT = 0.25  # of the largest term of a coordinate: more missing is a large re
 
 
 class Direction(NamedTuple):
-    """A combination of parameters: information of the data over that of the priors, and the
-    parameters it is made of, by name, with their parts (the squares sum to 1)."""
+    """A combination of parameters: information of the data over that of the priors, and the five
+    parameters with the largest parts in it (of a vector of length 1), by name."""
 
     information: float
     parts: dict[str, float]

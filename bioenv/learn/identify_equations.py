@@ -57,7 +57,7 @@ class Equations:
             return np.asarray(self._missing(torch.tensor(step)).numpy())
 
     def scaled(self, step: Array) -> Array:
-        """(T, n) what is missing in independent units of noise."""
+        """(T, n) what is missing in independent units of noise; infinite where steps are absurd."""
         with torch.no_grad():
             return np.asarray(self._scaled(torch.tensor(step))[0].numpy())
 
@@ -77,9 +77,10 @@ class Equations:
         one, mass = self.trial, self._changed(step)[1]
         inertia = one.inertia[0] + torch.einsum("gtij,g->tij", one.inertia[1:], mass)
         shaken = (inertia * one.shaken)[:, self._use]
-        root = torch.linalg.cholesky(self._spread + shaken @ shaken.transpose(-1, -2))
+        root, failed = torch.linalg.cholesky_ex(self._spread + shaken @ shaken.transpose(-1, -2))
         column = self._missing(step)[:, self._use].unsqueeze(-1)
-        return torch.linalg.solve_triangular(root, column, upper=False)[..., 0], root
+        scaled = torch.linalg.solve_triangular(root, column, upper=False)[..., 0]
+        return torch.where(failed[:, None] > 0, torch.inf, scaled), root
 
     def _slope(self, step: Tensor) -> Tensor:
         """(T, nv, p) of what is missing: each muscle has only its own strength and tendon."""

@@ -223,6 +223,7 @@ def test_a_fit_that_cannot_begin_is_said() -> None:
     assert found.status_ is Status.DIVERGED
     assert np.isinf(found.deviation(case.shown[:3])).all()
     assert found.intervals_["stiffness"] == (0.0, np.inf)
+    assert found.parameters_["stiffness"] == 1e200
 
 
 def _x(rows: int = 20) -> Array:

@@ -198,6 +198,7 @@ def test_equations_are_the_balance_of_the_dynamics(moved: Motion) -> None:
         ends = [0.5 * (equations.scaled(step + s * beside) ** 2).sum() for s in (1, -1)]
         assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(gradient[i], rel=1e-5)
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9)
+    assert not np.isfinite(equations.scaled(np.full(count, 800.0))).any()
 
 
 def test_correlation_time_of_known_processes() -> None:

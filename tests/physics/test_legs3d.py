@@ -74,6 +74,7 @@ def test_axes_and_senses(legs: Any) -> None:
 def test_left_and_right_are_mirrors_to_the_last_digit(legs: Any) -> None:
     model, rng = legs.model, np.random.default_rng(0)
     q_, m_, s = model.mirror_qpos, model.mirror_muscle, signs(model)
+    np.testing.assert_array_equal(model.mirror_sign, s)
     for _ in range(20):
         q = model.home + rng.normal(0, 0.3, model.mj.nq)
         mirrored = s * q[q_]

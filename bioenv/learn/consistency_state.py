@@ -71,8 +71,8 @@ def moved_body(motion: Motion, anatomy: Anatomy) -> MovedBody:
         )
     free = np.flatnonzero(chosen)
     pick = {coordinate: (labels.index(name), sign) for coordinate, _, name, sign in own}
-    column = np.array([pick[i][0] for i in free])
-    sign = np.array([pick[i][1] for i in free])
+    column = np.array([pick[int(i)][0] for i in free])
+    sign = np.array([pick[int(i)][1] for i in free])
     z = motion["qpos"][:, column] * sign
     given = all(name in motion and motion.labels(name) == labels for name in ("qvel", "qacc"))
     if given:
@@ -133,7 +133,7 @@ def _measured(motion: Motion, anatomy: Anatomy) -> tuple[list[Load], tuple[str, 
                 f"the motion has forces on foot {foot!r}; {anatomy.name!r} has no body calcn_{foot}"
             )
         point = motion[_COP][:, motion.labels(_COP).index(foot)]
-        loaded = np.isfinite(point).all(axis=1)
+        loaded = np.asarray(np.isfinite(point).all(axis=1))
         force = np.where(loaded[:, None], motion[_GRF][:, i], 0.0)
         moment = None
         if _MOMENT in motion and foot in motion.labels(_MOMENT):

@@ -7,7 +7,9 @@ motion is thousands of times more sensitive to fast waves than to slow ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -45,7 +47,9 @@ def descend(
             turn = math.cos(math.pi * number / iterations)
             optimizer.param_groups[0]["lr"] = learning_rate * (0.505 + 0.495 * turn)
         before = scale * moving.detach()
-        loss = float(optimizer.step(lambda: _closure(rows, scale, moving)).detach())
+        # torch's stubs say float; its own examples return the loss as a tensor, as here.
+        closure = cast(Callable[[], float], partial(_closure, rows, scale, moving))
+        loss = float(cast(Tensor, optimizer.step(closure)).detach())
         if not loss < float("inf"):
             return best, [*losses, float("inf")], False
         losses.append(loss)

@@ -68,7 +68,9 @@ def suited_stride_time(source: ReferenceGait, model: Model) -> float:
     At the person's cadence the same angles would carry longer legs faster, and feet would slip in
     the reference itself.
     """
-    thigh, shank = (float(np.hypot(*model.mj.body(b).pos[[0, 2]])) for b in ("tibia_r", "calcn_r"))
+    names = [model.mj.body(i).name for i in range(model.mj.nbody)]
+    ankle = "talus_r" if "talus_r" in names else "calcn_r"  # the body below the ankle's joint
+    thigh, shank = (float(np.hypot(*model.mj.body(b).pos[[0, 2]])) for b in ("tibia_r", ankle))
     return source.for_legs(thigh, shank).cycle_s
 
 

@@ -54,10 +54,15 @@ class State(NamedTuple):
 
 class Noise(NamedTuple):
     """Standard deviations: row (k,) of root residuals and of joint torques, N or N*m; change (k,)
-    of accelerations, m/s^2 or rad/s^2."""
+    of accelerations, m/s^2 or rad/s^2.
+
+    mass (g,): the relative masses at which joint torques are judged. Only the root tells masses:
+    a torque that is a little too large for its prior would be made small by moving mass about.
+    """
 
     row: Array
     change: Array
+    mass: Array
 
 
 @dataclass(eq=False)
@@ -118,7 +123,7 @@ class GaitProblem:
 
     def losses(self, state: State, ground: Ground, noise: Noise) -> dict[str, float]:
         """The terms of the cost by name."""
-        rows = self._tested(self.torque(state, ground).T[:, :, None], noise)[:, :, 0]
+        rows = self._tested(self._judged(state, ground, noise)[:, :, None], noise)[:, :, 0]
         breach = np.minimum(self._constraints(state, ground)[1], 0.0) / BREACH
         squares = {
             "root": (rows[self.body.root] ** 2).sum(),
@@ -176,9 +181,20 @@ class GaitProblem:
 
     def _physics(self, state: State, ground: Ground, noise: Noise) -> tuple[Array, Array]:
         """Whitened rows (k T, P) of the equation of motion and their values (k T,)."""
-        slope = self._tested(self.sensitivity(state, ground), noise)
-        value = self._tested(self.torque(state, ground).T[:, :, None], noise)
+        slope = self.sensitivity(state, ground)
+        slope[~self.body.root, :, slope.shape[2] - len(state.m) :] = 0.0
+        slope = self._tested(slope, noise)
+        value = self._tested(self._judged(state, ground, noise)[:, :, None], noise)
         return slope.reshape(-1, slope.shape[2]), value.ravel()
+
+    def _judged(self, state: State, ground: Ground, noise: Noise) -> Array:
+        """(k, T) generalized forces: the root's with the masses found, the joints' with those of
+        `noise`."""
+        tau = self.torque(state, ground).T
+        if len(state.m):
+            more = self.body.by_mass(*self.movement(state.c), self.groups) @ (state.m - noise.mass)
+            tau = np.where(self.body.root[:, None], tau, tau - more.T)
+        return tau
 
     def _tested(self, rows: Array, noise: Noise) -> Array:
         """Rows (k, T, P) tested, (k, R, P), in units of their noise."""

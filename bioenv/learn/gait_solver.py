@@ -78,6 +78,7 @@ def solve(
     noise = Noise(
         np.where(problem.body.root, root_noise, usual),
         np.where(problem.body.rotational, *USUAL_CHANGE),
+        np.zeros(len(problem.groups)),
     )
     empty = np.zeros((problem.ground_basis.shape[1], 0))
     ground, state = problem.grounded(State(start, empty, np.zeros(len(problem.groups))))
@@ -94,9 +95,7 @@ def solve(
         state, drop, factor = found.state, found.drop, found.factor
         history.append(found.cost)
         fresh = _noise(problem, state, ground, noise)
-        change = float(
-            max(np.abs(new / old - 1.0).max() for new, old in zip(fresh, noise, strict=True))
-        )
+        change = _difference(fresh, noise)
         if number >= LOOSE and drop < SETTLED:
             if found.foreseen > STALLED:
                 message = f"stalled: a step foreseen to gain {found.foreseen:.3g} gains {drop:.3g}"
@@ -169,4 +168,11 @@ def _noise(problem: GaitProblem, state: State, ground: Ground, noise: Noise) -> 
     return Noise(
         np.where(problem.body.root, noise.row, np.maximum(size, least)),
         np.maximum(change, np.where(problem.body.rotational, *LEAST_CHANGE)),
+        state.m,
     )
+
+
+def _difference(new: Noise, old: Noise) -> float:
+    """The largest relative change, of a mass by its own size."""
+    ratios = [np.abs(a / b - 1.0) for a, b in ((new.row, old.row), (new.change, old.change))]
+    return float(np.concatenate([*ratios, np.abs(new.mass - old.mass)]).max())

@@ -57,7 +57,7 @@ def test_the_gradient_is_that_of_differences(files, forces) -> None:
     state = state._replace(
         w=draw.normal(0, 30.0, state.w.shape), m=np.array([0.05, -0.03, 0.02, 0.1])[:count]
     )
-    noise = Noise(np.where(made.body.root, root, 20.0), np.full(9, 30.0))
+    noise = Noise(np.where(made.body.root, root, 20.0), np.full(9, 30.0), state.m)
     gradient, matrix = made.normal(state, ground, noise)
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-6, atol=1e-6 * np.abs(matrix).max())
     for scale in np.eye(3):

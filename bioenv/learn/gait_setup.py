@@ -131,12 +131,14 @@ def between_nodes(
 
 
 def _repeats(body: GaitBody, term: Term) -> bool:
-    """Whether the last frame is the first one again, but for where in the room it is."""
-    gap = np.abs(term.start[-1] - term.start[0])
-    placed = body.root & ~body.rotational
-    # The height repeats, progress does not; both are places, so that the angles must tell.
-    limit = np.where(body.rotational, REPEATS_ANGLE, REPEATS_PLACE)
-    return bool((gap <= limit)[~placed].all())
+    """Whether the last frame is the first one again, and as fast, but for where in the room."""
+    told = ~(body.root & ~body.rotational)  # progress does not repeat: the angles must tell
+    x = term.start[:, told]
+    limit = np.where(body.rotational, REPEATS_ANGLE, REPEATS_PLACE)[told]
+    # How much the path bends at the seam, beside how much it bends next to it.
+    seam = np.abs(x[1] - 2.0 * x[0] + x[-2])
+    beside = np.abs([x[2] - 2.0 * x[1] + x[0], x[-1] - 2.0 * x[-2] + x[-3]]).max(axis=0)
+    return bool((np.abs(x[-1] - x[0]) <= limit).all() and (seam <= limit + 2.0 * beside).all())
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

@@ -121,6 +121,17 @@ def test_a_stride_that_repeats_is_periodic(anatomy, files) -> None:
     assert not any("repeats" in note for note in short.notes_)
 
 
+def test_there_and_back_is_no_period(anatomy) -> None:
+    time = np.linspace(0.0, 1.0, 101)
+    q = np.tile(anatomy.default, (101, 1))
+    q[:, 1:3] += [0.4, 0.93]
+    q[:, 4] = -0.5 + 0.4 * np.sin(np.pi * time)  # ends where it began, but turned round
+    pinn = GaitPINN(**QUICK).fit(anatomy, Measured("knee", time=time, q=q))
+    assert not any("repeats" in note for note in pinn.notes_)
+    assert abs(pinn.qd_[0, 4] - 0.4 * np.pi) < 0.3
+    assert abs(pinn.qd_[-1, 4] + 0.4 * np.pi) < 0.3
+
+
 def test_segment_masses_are_found_within_their_intervals(anatomy, trial, files) -> None:
     names, groups = mass_groups(anatomy)
     wrong = {"pelvis": -0.08, "femur": 0.15, "tibia": -0.1, "calcn": 0.1}

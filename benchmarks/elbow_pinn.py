@@ -1,6 +1,6 @@
 """ElbowPINN against its rivals and against the bound, and what each part of it is worth.
 
-    python benchmarks/elbow_pinn.py                 # all tables, about 5 minutes on one core
+    python benchmarks/elbow_pinn.py                 # all tables, 5 to 7 minutes on one core
     python benchmarks/elbow_pinn.py --only rivals --seeds 20
 
 A joint of 0.08 kg m^2, 0.3 N m s/rad and 4 N m/rad (1.1 Hz, damping ratio 0.27), moved for 4 s by a

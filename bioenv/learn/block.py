@@ -26,7 +26,7 @@ class Block:
         noise: standard deviation, one number or (r,).
         adapt: re-estimate the noise from the residual; of (r,) one common factor.
         floor, ceiling: least and largest factor of `noise` that adapting may reach.
-        weight: (T,) or (T, r) from 0 (unseen) to 1, or None.
+        weight: (T,) or (T, r) from 0 (unseen) to 1, or None. What is unseen must be finite too.
         causal: 0, or how strongly rows wait for those before them; the points are in time order.
         accept: the largest root mean squared residual (as in Fit.rms) that a good fit may have.
     """

@@ -56,7 +56,8 @@ class Row:
     def normal(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """cost, gradient (P,) and Gauss-Newton matrix (P, P)."""
         if isinstance(self.block, Prior):
-            return self._prior(self.block, x)
+            cost, gradient, diagonal = self._prior(self.block, x)
+            return cost, gradient, torch.diag(diagonal)
         cost, gradient = torch.zeros((), dtype=x.dtype), torch.zeros_like(x)
         matrix = torch.zeros(len(x), len(x), dtype=x.dtype)
         for w, value, slope in self._pieces(x):
@@ -68,7 +69,7 @@ class Row:
     def diagonal(self, x: Tensor) -> Tensor:
         """(P,) of the Gauss-Newton matrix, without forming it."""
         if isinstance(self.block, Prior):
-            return self._prior(self.block, x)[2].diagonal()
+            return self._prior(self.block, x)[2]
         return torch.stack([w @ slope**2 for w, _, slope in self._pieces(x)]).sum(dim=0)
 
     def reweighted(self, x: Tensor, determined: float, last: bool) -> Row:
@@ -113,12 +114,13 @@ class Row:
         return self.factor * (noise if isinstance(noise, float | int) else 1.0)
 
     def _prior(self, block: Prior, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """cost, gradient (P,) and diagonal (P,)."""
         value = self.residual(x)[0]
         weight = self._weight()[0].expand(len(value))
         place, zero = self.packing.place(block.name), torch.zeros_like(x)
         gradient, diagonal = zero.clone(), zero
         gradient[place], diagonal[place] = weight * value, weight
-        return 0.5 * (weight * value**2).sum(), gradient, torch.diag(diagonal)
+        return 0.5 * (weight * value**2).sum(), gradient, diagonal
 
     def _one(self, x: Tensor, *point: Any) -> Tensor:
         return self.block.residual(self.packing.named(x), *point)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MODELS = ("elbow", "arm26", "walker2d")
+MODELS = ("elbow", "arm26", "walker2d", "legs3d")
 
 
 def _run(code: str, *words: str, path: Path | None = None, cwd: Path = ROOT) -> str:

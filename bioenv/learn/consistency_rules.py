@@ -79,11 +79,12 @@ def _derivatives(moved: MovedBody, sigma: Mapping[str, float]) -> Array:
     if not moved.given:
         return np.zeros(len(moved.time))
     spread = np.where(moved.body.rotational, sigma["angle"], sigma["position"])
-    # Joints' own accelerations are not those of their velocities in simulations that take dampers
-    # implicitly (MuJoCo's "implicitfast"); the root has none.
-    root = moved.body.root
     place = _missing(moved.time, moved.z, moved.v) / spread
-    rate = _missing(moved.time, moved.v[:, root], moved.a[:, root]) / (_RATE * spread[root])
+    if moved.simulated:
+        # A simulator's acceleration is that of an instant; where it takes dampers implicitly
+        # (MuJoCo's "implicitfast"), its velocities move on by another one.
+        return _norm(place)
+    rate = _missing(moved.time, moved.v, moved.a) / (_RATE * spread)
     return _norm(np.concatenate([place, rate], axis=1))
 
 

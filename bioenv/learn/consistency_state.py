@@ -23,8 +23,8 @@ _GRF, _COP, _MOMENT = "ground_reaction_force", "center_of_pressure", "free_momen
 
 
 class MovedBody(NamedTuple):
-    """Coordinates z, v, a (T, k) of `body.free` at time (T,) s; start (T, k): z of the motion's own
-    rates (None where they were found from qpos)."""
+    """Coordinates z, v, a (T, k) of `body.free` at time (T,) s; given: v and a are the motion's
+    own, not found from qpos; simulated: they are a simulator's."""
 
     body: GaitBody
     time: Array
@@ -32,6 +32,7 @@ class MovedBody(NamedTuple):
     v: Array
     a: Array
     given: bool
+    simulated: bool
 
 
 class Ground(NamedTuple):
@@ -80,7 +81,8 @@ def moved_body(motion: Motion, anatomy: Anatomy) -> MovedBody:
     else:
         spline = make_interp_spline(motion.time, z, k=5)
         v, a = spline(motion.time, 1), spline(motion.time, 2)
-    return MovedBody(GaitBody(anatomy, free), motion.time, z, v, a, given)
+    simulated = given and motion.source("qacc") == "simulated"
+    return MovedBody(GaitBody(anatomy, free), motion.time, z, v, a, given, simulated)
 
 
 def ground(motion: Motion, moved: MovedBody) -> Ground:

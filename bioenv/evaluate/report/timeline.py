@@ -76,14 +76,15 @@ def consistency(content: Content) -> list[Section]:
             assert found is not None
             over.plot(*_peaks(found.time, found.score), color=figures.colour(index), lw=1.0)
             place = np.arange(len(names)) + 0.8 * (row + 0.5) / len(shown) - 0.4
-            heights = [parts.get(name, 0.0) for name in names]
-            share.bar(place, heights, 0.8 / len(shown), color=figures.colour(index))
+            widths = [parts.get(name, 0.0) for name in names]
+            share.barh(place, widths, 0.8 / len(shown), color=figures.colour(index))
         for level in (1.0, 3.0):
             over.axhline(level, color=figures.INK, lw=1.0, ls=(0, (4, 2)))
         over.set_ylim(0, max(3.5, over.get_ylim()[1]))
         over.set_title("Distance (standard deviations of noise)")
         over.set_xlabel("time (s)")
-        share.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        share.set_yticks(range(len(names)), names)
+        share.invert_yaxis()
         share.set_title("What it is made of (root mean square)")
 
     intro = hint(

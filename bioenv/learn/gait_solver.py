@@ -25,6 +25,7 @@ LEAST_TORQUE = 1e-3  # N*m/kg; no joint is taken to be stiller
 SETTLED = 0.5  # decrease of the negative log posterior that is no decrease
 STEADY = 0.1  # relative change of a noise that is no change
 LOOSE = 3  # iterations in which contacts follow the movement; then they stay
+TUNED = 6  # iterations in which deviations follow; that of a hand at rest would shrink forever
 STALLED = 5.0  # decrease that is foreseen where none is found: the search did not arrive
 DAMPING = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)  # of the matrix's diagonal
 SAMPLES = 64  # of the posterior, for standard deviations of torques
@@ -95,6 +96,8 @@ def solve(
         state, drop, factor = found.state, found.drop, found.factor
         history.append(found.cost)
         fresh = _noise(problem, state, ground, noise)
+        if number >= TUNED:
+            fresh = noise._replace(mass=fresh.mass)
         change = _difference(fresh, noise)
         if number >= LOOSE and drop < SETTLED:
             if found.foreseen > STALLED:

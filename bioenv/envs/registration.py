@@ -11,6 +11,7 @@ CATALOG = {
     "bioenv/SitToStand-v0": "sit_to_stand",
     "bioenv/Walk-v0": "walk",
     "bioenv/WalkImitate-v0": "walk_imitate",
+    "bioenv/WalkImitate3D-v0": "walk_imitate_3d",
     "bioenv/WalkOptimal-v0": "walk_optimal",
     "bioenv/WalkPerturbed-v0": "walk_perturbed",
 }

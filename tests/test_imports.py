@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "bioenv"
 
 LAYERS = {
     "errors": 0,
+    "lazy": 0,
     "paths": 0,
     "motion": 1,
     "models": 2,

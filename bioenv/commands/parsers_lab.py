@@ -38,6 +38,19 @@ def add_inverse(commands: Commands[argparse.ArgumentParser]) -> argparse.Argumen
         f"{OVERWRITE}",
         "bioenv inverse --model subject01.osim --markers walk.trc --forces walk_grf.mot --out walk",
     )
+    trial_files(parser)
+    parser.add_argument("--emg", metavar="FILE", help="EMG, raw or envelopes: .sto .c3d .anc .csv")
+    parser.add_argument("--emg-side", choices=("r", "l"), help="leg of electrodes without a side")
+    parser.add_argument("--weights", metavar="FILE", help="of markers: OpenSim IK tasks, .xml")
+    _settings(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    parser.add_argument("--no-report", action="store_true", help="leave out report.pdf")
+    force(parser)
+    return parser
+
+
+def trial_files(parser: argparse.ArgumentParser) -> None:
+    """The options that name a body and the files of a trial."""
     parser.add_argument(
         "--model", required=True, metavar="MODEL.osim|NAME", help="OpenSim model or built-in name"
     )
@@ -51,16 +64,8 @@ def add_inverse(commands: Commands[argparse.ArgumentParser]) -> argparse.Argumen
     )
     parser.add_argument("--forces", metavar="FILE", help="ground forces, .mot, .sto or .c3d")
     parser.add_argument("--external-loads", metavar="FILE", help="OpenSim's .xml: force to body")
-    parser.add_argument("--emg", metavar="FILE", help="EMG, raw or envelopes: .sto .c3d .anc .csv")
-    parser.add_argument("--emg-side", choices=("r", "l"), help="leg of electrodes without a side")
     parser.add_argument("--static", metavar="FILE", help="standing trial: scale the model to it")
     parser.add_argument("--mass", type=arguments.positive, metavar="KG", help="scale to this mass")
-    parser.add_argument("--weights", metavar="FILE", help="of markers: OpenSim IK tasks, .xml")
-    _settings(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
-    parser.add_argument("--no-report", action="store_true", help="leave out report.pdf")
-    force(parser)
-    return parser
 
 
 def _settings(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bioenv.commands import arguments
+from bioenv.commands.parsers_lab import trial_files
 from bioenv.commands.parsing import OVERWRITE, Commands, command, force
 
 
@@ -20,21 +21,7 @@ def add_pinn(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentPa
         f"{OVERWRITE}",
         "bioenv pinn --model subject01.osim --markers walk.trc --start 0.6 --stop 1.9 --out fit",
     )
-    parser.add_argument(
-        "--model", required=True, metavar="MODEL.osim|NAME", help="OpenSim model or built-in name"
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--markers", metavar="FILE", help="marker trajectories, .trc or .c3d")
-    source.add_argument("--coordinates", metavar="FILE", help="joint angles, .mot or .sto")
-    parser.add_argument(
-        "--angles",
-        choices=("degrees", "radians"),
-        help="unit of --coordinates, if not the header's",
-    )
-    parser.add_argument("--forces", metavar="FILE", help="ground forces, .mot, .sto or .c3d")
-    parser.add_argument("--external-loads", metavar="FILE", help="OpenSim's .xml: force to body")
-    parser.add_argument("--static", metavar="FILE", help="standing trial: scale the model to it")
-    parser.add_argument("--mass", type=arguments.positive, metavar="KG", help="scale to this mass")
+    trial_files(parser)
     parser.add_argument("--start", type=arguments.instant, metavar="S", help="first instant, s")
     parser.add_argument("--stop", type=arguments.instant, metavar="S", help="last instant, s")
     _settings(parser)

@@ -12,8 +12,9 @@ in CasADi, for trajectory optimization and long rollouts: :class:`CompiledSimula
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bioenv.lazy import lazy
 
 if TYPE_CHECKING:
     from bioenv.diff.contact_law import Contacts
@@ -69,14 +70,4 @@ _HOME = {
     "step": "simulation",
 }
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy: importing a package must not load torch.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, other = _HOME[name].partition(":")
-    return getattr(import_module(f"{__name__}.{module}"), other or name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -8,7 +8,9 @@ not import torch: a name loads its module when it is first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bioenv.lazy import lazy
 
 if TYPE_CHECKING:
     from bioenv.learn.consistency import Noise, check
@@ -61,14 +63,4 @@ _HOME = {
     "prior": "fit",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -6,7 +6,9 @@ model.coordinates, model.muscles, model.muscle.max_isometric_force
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bioenv.lazy import lazy
 
 if TYPE_CHECKING:
     from bioenv.models.model import Model, available, load
@@ -23,15 +25,4 @@ _HOME = {
     "Subject": "subject",
 }
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy: `import bioenv` must not import MuJoCo.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from bioenv.commands.files import claim_folder, made_by_us
 from bioenv.commands.listing import table
-from bioenv.commands.trial_files import read_body, read_measured, read_tasks
+from bioenv.commands.trial_files import read_arguments, read_tasks
 from bioenv.errors import BioenvError
 from bioenv.inverse.analysis import GRAVE, Analysis, Settings
 from bioenv.inverse.outputs import ADJUSTED, FILES, MARK, write
@@ -27,17 +27,7 @@ def run(args: argparse.Namespace) -> int:
     claim_folder(folder, ALL, MARK, args.force)
     _refuse_idle(args)
     settings = _settings(args)
-    anatomy, notes = read_body(args.model, static=args.static, mass=args.mass)
-    measured = read_measured(
-        anatomy,
-        markers=args.markers,
-        coordinates=args.coordinates,
-        angles=args.angles,
-        forces=args.forces,
-        external_loads=args.external_loads,
-        emg=args.emg,
-        notes=notes,
-    )
+    anatomy, measured = read_arguments(args)
     with tqdm(total=1.0, file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {desc}") as bar:
 
         def progress(stage: str, number: int, count: int) -> None:

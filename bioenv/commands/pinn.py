@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bioenv.commands.files import claim_folder
-from bioenv.commands.trial_files import read_body, read_measured
+from bioenv.commands.trial_files import read_arguments
 from bioenv.errors import BioenvError
 from bioenv.inverse.analysis import GRAVE
 from bioenv.learn.fit import Status
@@ -23,17 +23,7 @@ def run(args: argparse.Namespace) -> int:
     claim_folder(folder, FILES, MARK, args.force)
     if args.angles and not args.coordinates:
         raise BioenvError("--angles count only with --coordinates")
-    anatomy, notes = read_body(args.model, static=args.static, mass=args.mass)
-    measured = read_measured(
-        anatomy,
-        markers=args.markers,
-        coordinates=args.coordinates,
-        angles=args.angles,
-        forces=args.forces,
-        external_loads=args.external_loads,
-        emg=None,
-        notes=notes,
-    )
+    anatomy, measured = read_arguments(args)
     pinn = GaitPINN(
         highest=args.highest,
         collocation=args.collocation,

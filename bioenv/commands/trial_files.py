@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,24 @@ from bioenv.models.native_anatomy import NativeAnatomy
 C3D = ".c3d"
 STILL = 0.05  # m, the median marker of someone who stands sways less
 Plates = tuple[tuple[ForcePlate, str | None], ...]
+
+
+def read_arguments(args: argparse.Namespace) -> tuple[Anatomy, Measured]:
+    """The body and the trial that the options of `parsers_lab.trial_files` name, and EMG if asked.
+
+    Raises BioenvError for files that cannot be read or do not fit the body.
+    """
+    anatomy, notes = read_body(args.model, static=args.static, mass=args.mass)
+    return anatomy, read_measured(
+        anatomy,
+        markers=args.markers,
+        coordinates=args.coordinates,
+        angles=args.angles,
+        forces=args.forces,
+        external_loads=args.external_loads,
+        emg=getattr(args, "emg", None),
+        notes=notes,
+    )
 
 
 def read_body(

@@ -10,7 +10,8 @@
   44:2785-2789): muscle volume follows body mass, hence force follows mass / fiber length; for
   geometrically similar bodies that is mass^(2/3).
 - Passive joints: stiffness (N*m/rad) by mass * height, damping by mass * height^1.5, as dynamic
-  similarity under gravity asks.
+  similarity under gravity asks; for slides (elastic tendons, N/m) mass / height and
+  mass / height^0.5.
 """
 
 from __future__ import annotations
@@ -72,15 +73,21 @@ def _length_ratios(spec: mujoco.MjSpec, subject: Subject, own: Subject) -> dict[
     for body in bodies:
         ratios[body.name] = subject.height / own.height
         if body.name in wanted:
-            children = list(body.bodies)
+            children = _links(body)
             if len(children) != 1:
-                long = [b.name for b in bodies if len(list(b.bodies)) == 1]
+                long = [b.name for b in bodies if len(_links(b)) == 1]
                 raise BioenvError(
                     f"segment {body.name!r} has no length between two joints; "
                     f"these have: {', '.join(long)}"
                 )
             ratios[body.name] = wanted[body.name] / float(np.linalg.norm(children[0].pos))
     return ratios
+
+
+def _links(body: mujoco.MjsBody) -> list[mujoco.MjsBody]:
+    """The segments below one; what slides along a bone is a tendon's end, no segment."""
+    slide = mujoco.mjtJoint.mjJNT_SLIDE
+    return [b for b in body.bodies if not any(j.type == slide for j in b.joints)]
 
 
 def _by_name(given: float | Mapping[str, float], names: list[str], kind: str) -> dict[str, float]:
@@ -120,6 +127,10 @@ def _scale_joints(spec: mujoco.MjSpec, mass: float, height: float) -> None:
             joint.stiffness = joint.stiffness * mass * height
             joint.damping = joint.damping * mass * height**1.5
             joint.armature *= mass * height**2
+        elif joint.type == mujoco.mjtJoint.mjJNT_SLIDE:
+            joint.stiffness = joint.stiffness * mass / height
+            joint.damping = joint.damping * mass / height**0.5
+            joint.armature *= mass
 
 
 def _scale_muscles(spec: mujoco.MjSpec, paths: NDArray[np.float64], mass: float) -> None:

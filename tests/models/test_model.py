@@ -16,7 +16,7 @@ from bioenv.models import Model
 from bioenv.models.model import from_mujoco
 from bioenv.paths import asset
 
-NAMES = ("arm26", "elbow", "legs3d", "walker2d")
+NAMES = ("arm26", "elbow", "legs3d", "walker2d", "walker2d_elastic")
 LEG = ("hip_flexion", "knee_angle", "ankle_angle", "mtp_angle")
 MUSCLES = (
     "hamstrings", "bifemsh", "glut_max", "iliopsoas", "rect_fem", "vasti", "gastroc", "soleus",

@@ -101,7 +101,7 @@ def rollout(
     meta = {
         "task": env.task_name,
         "seed": seed,
-        "mass_kg": env.model.mass,
+        "mass_kg": env.model.mass * float(env.state.body_weight[0] / env.model.body_weight),
         "ended": ended,
         "mean_reward": float(np.mean(rewards)),
         "success": bool(info["success"][0]),

@@ -51,10 +51,9 @@ def columns(model: Model) -> Columns:
 def foot_geoms(model: Model) -> Index:
     """(n,) ids of the spheres that touch the floor."""
     mj = model.mj
-    floor = mj.geom("floor").id
-    pairs = np.stack((mj.pair_geom1, mj.pair_geom2), axis=1)
-    met = np.unique(pairs[(pairs == floor).any(axis=1)])
-    met = met[met != floor]
+    met = np.unique(np.concatenate((mj.pair_geom1, mj.pair_geom2)))
+    plane = mj.geom_type[met] == mujoco.mjtGeom.mjGEOM_PLANE
+    met = met[~plane] if plane.any() else met[:0]
     if len(met) == 0 or (mj.geom_type[met] != mujoco.mjtGeom.mjGEOM_SPHERE).any():
         raise BioenvError(
             f"model {model.name!r} needs contact pairs of its floor with foot spheres"

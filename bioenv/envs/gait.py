@@ -35,6 +35,23 @@ def observe(s: State) -> tuple[Array, ...]:
     )
 
 
+def stride_time(goal: Array) -> Array:
+    """(n,) s, stride time of the gait clock at speed ``goal[:, 0]``: 1.1 s at 1.25 m/s, falling
+    with its root.
+
+    Cadence grows with the square root of speed (Grieve & Gear 1966, doi 10.1080/00140136608964399).
+    """
+    return 1.1 * np.sqrt(1.25 / goal[:, 0])
+
+
+def pitch(s: State) -> Array:
+    """(B,) rad, backward tilt of the pelvis against gravity: what the organ of balance feels.
+
+    Beside the tilt against the ground, which legs with a foot flat on it tell, it gives the slope.
+    """
+    return s.coordinate("pelvis_tilt") + s.slope
+
+
 def on_the_ground(model: Model, qpos: Array, depth: float = 0.009) -> Array:
     """``qpos`` (n, nq) raised or lowered until the lowest contact sphere of a foot is ``depth`` m
     in the floor.
@@ -60,21 +77,27 @@ def pose(model: Model, angles: Mapping[str, float]) -> Array:
     return qpos
 
 
-# A plain step drawn by hand: degrees at heel strike, mid-stance, the other heel's strike and
-# mid-swing. Walking tasks without reference data begin in it; nothing rewards it.
-_STEP = {
-    "hip_flexion": (25.0, 5.0, -15.0, 15.0),
-    "knee_angle": (8.0, 10.0, 20.0, 55.0),
-    "ankle_angle": (0.0, 5.0, 8.0, 0.0),
-}
+# Plain steps drawn by hand: degrees at heel strike, mid-stance, the other heel's strike and
+# mid-swing. Tasks without reference data begin in them; nothing rewards them.
+Step = tuple[tuple[str, tuple[float, ...]], ...]
+WALKING: Step = (
+    ("hip_flexion", (25.0, 5.0, -15.0, 15.0)),
+    ("knee_angle", (8.0, 10.0, 20.0, 55.0)),
+    ("ankle_angle", (0.0, 5.0, 8.0, 0.0)),
+)
+RUNNING: Step = (
+    ("hip_flexion", (35.0, 5.0, -5.0, 40.0)),
+    ("knee_angle", (15.0, 35.0, 60.0, 90.0)),
+    ("ankle_angle", (5.0, 15.0, -10.0, 0.0)),
+)
 
 
-@lru_cache(maxsize=64)
-def step_motion(model: Model, n: int = 200) -> tuple[Array, Array]:
-    """The hand-drawn step as poses (n, nq) on the ground and their change per cycle (n, nv)."""
+@lru_cache(maxsize=512)
+def step_motion(model: Model, step: Step = WALKING, n: int = 200) -> tuple[Array, Array]:
+    """A hand-drawn step as poses (n, nq) on the ground and their change per cycle (n, nv)."""
     phase = np.arange(n) / n
     qpos = np.tile(model.home, (n, 1))
-    for name, degrees in _STEP.items():
+    for name, degrees in step:
         closed = np.deg2rad([*degrees, degrees[0]])
         curve = CubicSpline(np.linspace(0, 1, len(closed)), closed, bc_type="periodic")
         qpos[:, model.coordinate_index(f"{name}_r")] = curve(phase)
@@ -89,15 +112,19 @@ def change_per_cycle(qpos: Array) -> Array:
 
 
 def step_start(
-    rng: Draws, model: Model, goal: Array, cycle_s: Callable[[Array], Array]
+    rng: Draws,
+    model: Model,
+    goal: Array,
+    cycle_s: Callable[[Array], Array],
+    step: Step = WALKING,
 ) -> dict[str, Array]:
-    """Begin anywhere in the hand-drawn step (no measured data), at the commanded speed.
+    """Begin anywhere in a hand-drawn step (no measured data), at the commanded speed.
 
     Args:
         goal: (n, 1) m/s commanded.
         cycle_s: goal -> (n,) s, stride time.
     """
-    poses, change = step_motion(model)
+    poses, change = step_motion(model, step)
     phase = rng.uniform(0.0, 1.0)
     row = (phase * len(poses)).astype(int)
     qvel = change[row] / cycle_s(goal)[:, None]
@@ -108,10 +135,10 @@ def step_start(
 
 
 def joints_only(model: Model) -> Array:
-    """(nq,) 1 for joint angles, 0 for the root, which must stay on the ground."""
-    mask = np.ones(model.mj.nq)
-    mask[[model.coordinate_index(n) for n in ("pelvis_tx", "pelvis_tz")]] = 0.0
-    return mask
+    """(nq,) 1 for joint angles, 0 for slides: the root, which must stay on the ground, and tendons,
+    which a centimetre would tear."""
+    hinge: Array = (model.mj.jnt_type == mujoco.mjtJoint.mjJNT_HINGE).astype(float)
+    return hinge
 
 
 @dataclass(frozen=True)

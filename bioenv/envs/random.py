@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from bioenv.errors import BioenvError
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -36,6 +38,17 @@ class BatchRng:
         self.key = _mix(_mix(seeds + np.uint64(1)) + _GOLDEN)
         self.counter = np.zeros(len(seeds), dtype=np.uint64)
 
+    @classmethod
+    def of(cls, seed: int | Sequence[int | None] | None, num: int) -> BatchRng:
+        """``num`` streams: seed, seed + 1, ..., or one seed each; None is chance (0 in a list)."""
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        if isinstance(seed, (int, np.integer)):
+            return cls(int(seed) + np.arange(num))
+        if len(seed) != num:
+            raise BioenvError(f"{len(seed)} seeds for {num} environments")
+        return cls(np.array([0 if one is None else one for one in seed]))
+
     def select(self, ids: NDArray[np.intp]) -> Draws:
         """The streams ``ids`` (n,): what task functions draw from, n rows at a time."""
         return Draws(self, ids)
@@ -53,6 +66,10 @@ class Draws:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def where(self, rows: NDArray[np.bool_]) -> Draws:
+        """The draws for some of these environments, ``rows`` (n,)."""
+        return Draws(self._rng, self._ids[rows])
 
     def _unit(self, shape: Sequence[int]) -> NDArray[np.float64]:
         """(n, *shape) uniform in the open interval (0, 1)."""

@@ -14,6 +14,10 @@ CATALOG = {
     "bioenv/WalkImitate3D-v0": "walk_imitate_3d",
     "bioenv/WalkOptimal-v0": "walk_optimal",
     "bioenv/WalkPerturbed-v0": "walk_perturbed",
+    "bioenv/WalkSpeeds-v0": "walk_speeds",
+    "bioenv/WalkPeople-v0": "walk_people",
+    "bioenv/Walk3D-v0": "walk_3d",
+    "bioenv/Run-v0": "run",
 }
 """Task id -> module of bioenv.envs.catalog whose ``TASK`` it is."""
 

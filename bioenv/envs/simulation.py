@@ -11,7 +11,9 @@ import numpy as np
 from mujoco.batch import Batch
 from numpy.typing import NDArray
 
-from bioenv.errors import BioenvError, unknown
+from bioenv.envs.parameters import Parameters
+from bioenv.envs.people import People
+from bioenv.errors import BioenvError
 from bioenv.models import Model
 
 _FORWARD = mujoco.mjtStage.mjSTAGE_ACC.value
@@ -21,7 +23,6 @@ _RESULTS = {
     "qacc": "qacc", "sensordata": "sensordata", "actuator_force": "actuator_force",
     "muscle_length": "actuator_length", "muscle_velocity": "actuator_velocity",
 }  # fmt: skip
-_VARIATIONS = ("mass", "strength", "friction")
 
 
 def substeps(control_dt: float, timestep: float) -> int:
@@ -47,11 +48,21 @@ class Simulation:
     Batch first, read only for users: ``time`` (B,), ``qpos`` (B, nq), ``qvel`` (B, nv),
     ``activation`` (B, nm), ``qacc``, ``sensordata``, ``actuator_force``, ``muscle_length``,
     ``muscle_velocity``. Inputs of the next call: ``excitation`` (B, nm) and ``external_force``
-    (B, nbody, 6) N, N*m, world axes.
+    (B, nbody, 6) N, N*m, world axes. ``parameters`` tells what differs between the simulations.
+
+    Args:
+        people: whose bodies ``parameters.set_person`` may give the simulations.
+        body: (3,) what ``parameters.body`` says of the model's own body.
     """
 
     def __init__(
-        self, model: Model, num: int, threads: int = 0, timestep: float | None = None
+        self,
+        model: Model,
+        num: int,
+        threads: int = 0,
+        timestep: float | None = None,
+        people: People | None = None,
+        body: Any = 1.0,
     ) -> None:
         mj = model.mj
         if timestep is not None and timestep != mj.opt.timestep:
@@ -64,9 +75,7 @@ class Simulation:
         self.excitation, self.external_force = b.bind("ctrl"), b.bind("xfrc_applied")
         self.time, self.qpos, self.qvel, self.activation = (v.copy() for v in self._newest.values())
         self._show_results(self._results)
-        self._varied: dict[str, NDArray[np.float64]] = {}
-        self.factors = {name: np.ones(num) for name in _VARIATIONS}
-        self.body_weight = np.full(num, model.body_weight)
+        self.parameters = Parameters(b, model, people, body)
 
     def _show_results(self, results: Mapping[str, NDArray[Any]]) -> None:
         self.qacc, self.sensordata = results["qacc"], results["sensordata"]
@@ -93,53 +102,15 @@ class Simulation:
 
         Args:
             start: any of qpos (n, nq), qvel (n, nv), activation (n, nm); what is missing is the
-                model's home pose, zero velocity, zero activation.
+                home pose, zero velocity, zero activation.
         """
         self.batch.reset(ids, stage=_NONE)
-        self._newest["qpos"][ids] = start.get("qpos", self.model.home)
+        self._newest["qpos"][ids] = start.get("qpos", self.parameters.home[ids])
         self._newest["qvel"][ids] = start.get("qvel", 0.0)
         self._newest["activation"][ids] = start.get("activation", 0.0)
         self.batch.forward(ids, _FORWARD)
         self._show_state(ids)
         self._show_results(self._results)
-
-    def vary(self, name: str, ids: NDArray[np.intp], factor: NDArray[np.float64]) -> None:
-        """Multiply one property of simulations ``ids`` (n,) by ``factor`` (n,), relative to the
-        model.
-
-        ``mass`` scales every segment's mass and inertia, ``strength`` every muscle's force,
-        ``friction`` the sliding friction of every foot contact.
-        """
-        if name not in _VARIATIONS:
-            raise unknown("randomization", name, _VARIATIONS)
-        self.factors[name][ids] = factor
-        if name == "mass":
-            self._scale("body_mass", ids, factor)
-            self._scale("body_inertia", ids, factor)
-            self.batch.set_const(ids)
-            self.body_weight[ids] = self.model.body_weight * factor
-        elif name == "strength":
-            self._scale("actuator_gainprm", ids, factor, column=2)
-            self._scale("actuator_biasprm", ids, factor, column=2)
-        else:
-            self._scale(
-                "pair_friction" if self.model.mj.npair else "geom_friction",
-                ids,
-                factor,
-                slice(0, 2),
-            )
-
-    def _scale(self, field: str, ids: Any, factor: NDArray[np.float64], column: Any = None) -> None:
-        if field not in self._varied:
-            self._varied[field] = self.batch.expand(field)
-        values, nominal = self._varied[field], getattr(self.model.mj, field)
-        shape = (len(factor),) + (1,) * (values.ndim - 1)
-        if column is None:
-            values[ids] = nominal * factor.reshape(shape)
-        else:
-            rows = values[ids]
-            rows[..., column] = (nominal[None] * factor.reshape(shape))[..., column]
-            values[ids] = rows
 
     def unstable(self) -> NDArray[np.bool_]:
         """(B,) simulations that left the finite numbers in the last call (MuJoCo resets them)."""
@@ -152,17 +123,13 @@ class Simulation:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything needed to continue from here to the bit."""
-        arrays = {f"factor/{k}": v.copy() for k, v in self.factors.items()}
+        arrays = self.parameters.snapshot()
         arrays |= {f"shown/{name}": getattr(self, name).copy() for name in (*_STATE, *_RESULTS)}
         return arrays | {"integration_state": self.batch.state.copy()}
 
     def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
         """Continue from :meth:`snapshot`."""
-        everyone = np.arange(self.num)
-        for name in _VARIATIONS:
-            factor = snapshot[f"factor/{name}"]
-            if (factor != self.factors[name]).any():
-                self.vary(name, everyone, factor)
+        self.parameters.restore(snapshot)
         self.batch.state[:] = snapshot["integration_state"]
         for name in _STATE:
             getattr(self, name)[:] = snapshot[f"shown/{name}"]

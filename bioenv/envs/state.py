@@ -8,25 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.envs.columns import columns
+from bioenv.envs.episode import Episode
 from bioenv.envs.simulation import Simulation
 from bioenv.errors import unknown
 from bioenv.models import Model, energy, muscle
 
 Array = NDArray[np.float64]
-
-
-class Episode:
-    """What the environment remembers of every running episode; arrays (B, ...)."""
-
-    def __init__(self, sim: Simulation, goal_size: int) -> None:
-        num, model = sim.num, sim.model
-        self.steps = np.zeros(num, dtype=np.int64)
-        self.goal = np.zeros((num, goal_size))
-        self.start_qpos = np.tile(model.home, (num, 1))
-        self.start_phase = np.zeros(num)
-        self.cycle_s = np.full(num, np.inf)
-        self.previous_excitation = np.zeros((num, len(model.muscles)))
-        self.held_s = np.zeros(num)
 
 
 class State:
@@ -83,13 +70,34 @@ class State:
 
     @property
     def goal(self) -> Array:
-        """(B, k) what ``Task.goal`` drew for the episode."""
+        """(B, k) what ``Task.goal`` drew, or the way to it (``Task.goal_rate``)."""
         return self._episode.goal
+
+    @property
+    def memory(self) -> Array:
+        """(B, width) what ``Task.memory`` keeps."""
+        return self._episode.memory
 
     @property
     def body_weight(self) -> Array:
         """(B,) N, with the environment's own mass."""
-        return self._sim.body_weight
+        return self._sim.parameters.body_weight
+
+    @property
+    def home(self) -> Array:
+        """(B, nq) the standing pose of each environment's body."""
+        return self._sim.parameters.home
+
+    @property
+    def body(self) -> Array:
+        """(B, 3) mass, height and strength of the person (``Task.people``, or the environment's
+        ``subject``) by those of the task's model; drawn factors are not in it."""
+        return self._sim.parameters.body
+
+    @property
+    def slope(self) -> Array:
+        """(B,) rad by which the ground rises forward; the axes x and z are along and across it."""
+        return self._sim.parameters.slope
 
     @property
     def start_qpos(self) -> Array:
@@ -125,14 +133,14 @@ class State:
     @cached_property
     def fiber_length(self) -> Array:
         """(B, nm) in optimal fiber lengths."""
-        return muscle.fiber_length(self.muscle_length, self.model.muscle)
+        return muscle.fiber_length(self.muscle_length, self._sim.parameters.muscle)
 
     @cached_property
     def metabolic_rate(self) -> Array:
         """(B, nm) W by Bhargava et al. 2004, without the basal rate."""
         return energy.bhargava2004(
             self.excitation, self.activation, self.muscle_length, self.muscle_velocity,
-            self.muscle_force, self.model.muscle,
+            self.muscle_force, self._sim.parameters.muscle,
         )  # fmt: skip
 
     @cached_property

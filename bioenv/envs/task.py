@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from bioenv.envs.registration import CATALOG, gymnasium_register, load
 from bioenv.envs.state import State
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model, Subject
+
+if TYPE_CHECKING:
+    from bioenv.envs.ground import Ground
 
 Array = NDArray[np.float64]
 Term = Callable[[State], Any]  # (B,) float or bool
@@ -30,6 +33,18 @@ class Perturbation(Protocol):
         """Write into ``force`` (B, nbody, 6) N, N*m in world axes; rng draws B rows."""
 
 
+class Memory(Protocol):
+    """What terms remember of a running episode; saved and restored with it."""
+
+    @property
+    def width(self) -> int:
+        """Numbers kept per environment."""
+
+    def update(self, state: State, memory: Array) -> None:
+        """Bring ``memory`` (B, width) up to date, in place, after every control step; an episode
+        begins with zeros."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A movement task on one model, written once over a leading batch axis.
@@ -41,14 +56,23 @@ class Task:
         control_dt: s between actions; a whole multiple of the physics step.
         episode_s: s after which the episode is truncated.
         terminate: State -> (B,) bool; an episode that falls is over.
-        reset: (rng, model, goal) -> mapping with any of qpos (n, nq), qvel (n, nv), activation
-            (n, nm), phase (n,) for the n environments that begin; at rest in the home pose by
-            default.
+        reset: (rng, body's model, goal) -> mapping with any of qpos (n, nq), qvel (n, nv),
+            activation (n, nm), phase (n,) for the n environments that begin; at rest in the home
+            pose by default.
         goal: rng -> (n, k) or (n,), drawn when an episode begins and read as ``state.goal``.
+        goal_every_s: (shortest, longest) s; the goal is drawn again within an episode, each time
+            after an interval drawn from this range. None: one goal an episode.
+        goal_rate: largest change per second of each part of the goal on the way to a newly drawn
+            one; None: it changes at once.
         cycle_s: period of the gait clock ``state.phase``, or a function of the goal (n, k) -> (n,).
+        memory: what terms remember of an episode beyond one instant, read as ``state.memory``.
         success: State -> (B,) bool; must hold without a break for the last ``success_hold_s``
             seconds of an episode that did not terminate.
         perturb: pushes during the episode.
+        ground: slopes and uneven footholds instead of a level floor.
+        people: whose bodies the environments have; one of them is drawn per episode. A person's
+            stride lasts ``cycle_s`` times the ratio of heights to the power 0.58, which is
+            what the stride law of Grieve & Gear 1966 says of tall and short people at one speed.
         randomize: property ("mass", "strength", "friction") -> (low, high) factor drawn per
             episode.
         rewarded: names of measured quantities that the rewards look at, such as "joint_angles"; the
@@ -64,10 +88,15 @@ class Task:
     terminate: Callable[[State], Any] | None = None
     reset: Callable[[Draws, Model, Array], Mapping[str, Any]] | None = None
     goal: Callable[[Draws], Any] | None = None
+    goal_every_s: Range | None = None
+    goal_rate: float | None = None
     cycle_s: float | Callable[[Array], Array] | None = None
+    memory: Memory | None = None
     success: Callable[[State], Any] | None = None
     success_hold_s: float = 0.5
     perturb: Perturbation | None = None
+    ground: Ground | None = None
+    people: tuple[Subject, ...] = ()
     randomize: Mapping[str, Range] = field(default_factory=dict)
     rewarded: tuple[str, ...] = ()
     description: str = ""
@@ -83,14 +112,26 @@ class Task:
         for name, value in (("control_dt", self.control_dt), ("episode_s", self.episode_s)):
             if not (np.isfinite(value) and value > 0):
                 raise BioenvError(f"{name} must be a positive number of seconds, got {value!r}")
+        if self.goal_every_s is not None and not 0 < self.goal_every_s[0] <= self.goal_every_s[1]:
+            raise BioenvError(
+                "goal_every_s must be (shortest, longest) in seconds, 0 < shortest <= longest, "
+                f"got {self.goal_every_s!r}"
+            )
+        if self.goal_every_s is not None and self.goal is None:
+            raise BioenvError("goal_every_s draws the goal anew: the task needs goal=...")
+        if self.goal_rate is not None and not self.goal_rate > 0:
+            raise BioenvError(f"goal_rate must be positive (per second), got {self.goal_rate!r}")
+        object.__setattr__(self, "people", tuple(self.people))
+        if not all(isinstance(one, Subject) for one in self.people):
+            raise BioenvError(f"people must be bioenv.Subject, got {self.people!r}")
         for name in ("rewards", "randomize"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def build_model(self, subject: Subject | None = None) -> Model:
         """The model of this task, scaled to ``subject``."""
         if subject is None and (callable(self.model) or self.model in models.available()):
-            return _own_body(self.model)
-        return self.model(subject) if callable(self.model) else models.load(self.model, subject)
+            return own_body(self.model)
+        return scaled_body(self.model, subject)
 
     def weighted(self, **weights: float) -> Task:
         """The same task with other reward weights, by term name."""
@@ -102,9 +143,14 @@ class Task:
 
 
 @lru_cache(maxsize=32)
-def _own_body(model: str | Callable[[Subject | None], Model]) -> Model:
+def own_body(model: str | Callable[[Subject | None], Model]) -> Model:
     """A model at its own size: built once, shared by every environment (nothing changes it)."""
-    return model(None) if callable(model) else models.load(model)
+    return scaled_body(model, None)
+
+
+def scaled_body(model: str | Callable[[Subject | None], Model], subject: Subject | None) -> Model:
+    """A task's model scaled to ``subject``."""
+    return model(subject) if callable(model) else models.load(model, subject)
 
 
 _TASKS: dict[str, Task] = {}

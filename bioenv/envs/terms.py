@@ -16,6 +16,7 @@ from bioenv.models.goals import IMPACT_THRESHOLD
 
 Array = NDArray[np.float64]
 Term = Callable[[State], Array]
+Condition = Callable[[State], NDArray[np.bool_]]
 
 
 def tolerance(error: ArrayLike, margin: float) -> Array:
@@ -51,7 +52,8 @@ def joint_load(s: State) -> Array:
 
 def limit_torque(s: State) -> Array:
     """Sum of joint-limit torques in N*m: ligaments and bone at the end of the range of motion."""
-    return s.limit_torque.sum(axis=1)
+    # picked columns lie across memory for more than one environment, where sums round otherwise
+    return np.ascontiguousarray(s.limit_torque).sum(axis=1)
 
 
 def ground_impact(threshold: float = IMPACT_THRESHOLD) -> Term:
@@ -89,10 +91,11 @@ def upright(coordinate: str = "pelvis_tilt", margin: float = 0.35, at: float = 0
 
 
 def trunk_tilt(s: State) -> Array:
-    """(B,) rad, tilt of the trunk (pelvis plus lumbar) from standing, backward positive."""
+    """(B,) rad, tilt of the trunk (pelvis plus lumbar) against gravity from standing, backward
+    positive."""
     tilt, lumbar = (s.model.coordinate_index(n) for n in ("pelvis_tilt", "lumbar_extension"))
-    standing = s.model.home[tilt] + s.model.home[lumbar]
-    return s.qpos[:, tilt] + s.qpos[:, lumbar] - standing
+    standing = s.home[:, tilt] + s.home[:, lumbar]
+    return s.qpos[:, tilt] + s.qpos[:, lumbar] - standing + s.slope
 
 
 def on_the_way(margin: float = 0.3) -> Term:
@@ -102,6 +105,29 @@ def on_the_way(margin: float = 0.3) -> Term:
     def term(s: State) -> Array:
         miss = np.hypot(s.coordinate("pelvis_ty"), s.coordinate("pelvis_rotation"))
         return tolerance(miss, margin)
+
+    return term
+
+
+def level(margin: float = 0.2) -> Term:
+    """Score of pelvis and trunk being level sideways: root of the summed squares of the pelvis'
+    list and the trunk's own (pelvis plus bending), rad, near zero."""
+
+    def term(s: State) -> Array:
+        pelvis = s.coordinate("pelvis_list")
+        return tolerance(np.hypot(pelvis, pelvis + s.coordinate("lumbar_bending")), margin)
+
+    return term
+
+
+def feet_apart(least: float = 0.05) -> Term:
+    """By how far, 0..1 of ``least`` m, the right foot's pressure is not to the right of the left
+    one's while both bear: legs do not collide in the simulation, and feet must not cross."""
+
+    def term(s: State) -> Array:
+        sideways = s.center_of_pressure[:, :, 1]
+        short = 1.0 - (sideways[:, 1] - sideways[:, 0]) / least
+        return np.clip(np.nan_to_num(short), 0.0, 1.0)
 
     return term
 
@@ -118,7 +144,7 @@ def fallen(
     direction, or, in three dimensions, turned from the way by ``turn`` rad."""
 
     def term(s: State) -> NDArray[np.bool_]:
-        standing = s.model.home[s.model.coordinate_index("pelvis_tz")]
+        standing = s.home[:, s.model.coordinate_index("pelvis_tz")]
         over = s.coordinate("pelvis_tz") < height * standing
         over |= (np.abs(s.coordinate("pelvis_tilt")) > tilt) | (np.abs(trunk_tilt(s)) > tilt)
         for name, most in (("pelvis_list", tilt), ("pelvis_rotation", turn)):
@@ -143,16 +169,17 @@ def mean_speed_within(share: float = 0.15) -> Callable[[State], NDArray[np.bool_
     return term
 
 
-def stepping(duty: float = 0.62, bearing: float = 0.3) -> Term:
+def stepping(duty: float | Callable[[Array], Array] = 0.62, bearing: float = 0.3) -> Term:
     """Score 0..1 of stepping in time with the gait clock (after Siekmann et al. 2021,
     doi 10.1109/ICRA48506.2021.9561814): a foot in swing bears nothing, a foot in stance bears at
-    least ``bearing`` body weights. ``duty`` is the share of stance; the right foot's begins at
-    phase 0, the left one's at 0.5.
+    least ``bearing`` body weights. ``duty`` is the share of stance, or a function of the goal
+    (B, k) -> (B,); the right foot's begins at phase 0, the left one's at 0.5.
     """
 
     def term(s: State) -> Array:
         load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
-        stance = (s.phase[:, None] + [0.0, 0.5]) % 1.0 < duty
+        share = duty(s.goal)[:, None] if callable(duty) else duty
+        stance = (s.phase[:, None] + [0.0, 0.5]) % 1.0 < share
         missing = np.maximum(1.0 - load / bearing, 0.0)
         wrong = np.where(stance, missing, np.minimum(load / bearing, 1.0))
         return 1.0 - wrong.mean(axis=1)

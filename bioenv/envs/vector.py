@@ -11,9 +11,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
+from bioenv.envs.episode import Episode, begin, draw_goal, move_goal
+from bioenv.envs.ground import Footholds
+from bioenv.envs.people import bodies
 from bioenv.envs.random import BatchRng
 from bioenv.envs.simulation import Simulation, substeps
-from bioenv.envs.state import Episode, State
+from bioenv.envs.state import State
 from bioenv.envs.task import Task
 from bioenv.envs.task import task as find_task
 from bioenv.errors import BioenvError, unknown
@@ -35,9 +38,10 @@ class BioVectorEnv(VectorEnv):
         num_envs: B.
         threads: physics threads; 0 takes all cores. Results do not depend on it.
         autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
-        subject: whose body; the model's own by default.
+        subject: whose body; the model's own, or the task's people, by default.
         reward_weights: other weights for some reward terms.
-        randomize: False holds mass, strength and friction at the model's values, and nobody pushes.
+        randomize: False keeps to the model's (or subject's) own body, mass, strength and friction,
+            to level ground, and nobody pushes.
         timestep: physics step in s, the model's by default.
         render_mode: "rgb_array" (draws environment 0) or None.
     """
@@ -76,11 +80,15 @@ class BioVectorEnv(VectorEnv):
             "autoreset_mode": self.autoreset_mode,
             "render_fps": round(1 / self.task.control_dt),
         }
-        self.simulation = Simulation(self.model, num_envs, threads, timestep)
+        people, body = bodies(self.task, self.model, subject, randomize)
+        self.simulation = Simulation(self.model, num_envs, threads, timestep, people, body)
         self.nstep = substeps(self.task.control_dt, self.simulation.timestep)
         self._max_steps = substeps(self.task.episode_s, self.task.control_dt)
-        self._randomize = dict(self.task.randomize) if randomize else {}
+        self._randomize = randomize
         self._perturb = self.task.perturb if randomize else None
+        ground = self.task.ground if randomize else None
+        uneven = ground is not None and ground.uneven
+        self._footholds = Footholds(self.simulation, ground) if ground and uneven else None
         self._ended = np.zeros(num_envs, dtype=bool)
         self._rng: BatchRng | None = None
         self._renderer: Any = None
@@ -91,8 +99,8 @@ class BioVectorEnv(VectorEnv):
     def _begin(self) -> None:
         """Spaces, from one probe of the task's functions."""
         draws = BatchRng(np.zeros(self.num_envs)).select(np.arange(self.num_envs))
-        goal = self._draw_goal(draws)
-        self.episode = Episode(self.simulation, goal.shape[1])
+        goal, memory = draw_goal(self.task, draws), self.task.memory
+        self.episode = Episode(self.simulation, goal.shape[1], memory.width if memory else 0)
         self.episode.goal[:] = goal
         self.simulation.reset(np.arange(self.num_envs), {})
         self.state = State(self.simulation, self.episode)
@@ -145,9 +153,10 @@ class BioVectorEnv(VectorEnv):
         terms, reward, terminated, truncated, success = self._judge()
         if again is not None:  # these episodes ended one step ago: this step only begins the next
             self._start(np.flatnonzero(again))
-            self.state = State(self.simulation, self.episode)
             for values in (reward, terminated, truncated, success, *terms.values()):
                 values[again] = 0
+        if move_goal(self.task, self.episode, self._rng) or again is not None:
+            self.state = State(self.simulation, self.episode)
         observation = self._observe()
         info: dict[str, Any] = {"reward_terms": terms, "success": success}
         self._ended = terminated | truncated
@@ -186,7 +195,8 @@ class BioVectorEnv(VectorEnv):
             raise BioenvError("call reset() before snapshot()")
         arrays = {f"episode/{name}": value.copy() for name, value in vars(self.episode).items()}
         arrays |= {"rng/key": self._rng.key.copy(), "rng/counter": self._rng.counter.copy()}
-        return arrays | self.simulation.snapshot() | {"ended": self._ended.copy()}
+        ground = {} if self._footholds is None else self._footholds.snapshot()
+        return arrays | ground | self.simulation.snapshot() | {"ended": self._ended.copy()}
 
     def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Continue from :meth:`snapshot`; returns the observation (B, no) at that point."""
@@ -196,6 +206,8 @@ class BioVectorEnv(VectorEnv):
         self._rng.key[:], self._rng.counter[:] = snapshot["rng/key"], snapshot["rng/counter"]
         self._ended = snapshot["ended"].astype(bool)
         self.simulation.restore(snapshot)
+        if self._footholds is not None:
+            self._footholds.restore(snapshot)
         self.state = State(self.simulation, self.episode)
         return self._observe()
 
@@ -221,9 +233,12 @@ class BioVectorEnv(VectorEnv):
         sim, ep = self.simulation, self.episode
         ep.previous_excitation[:] = np.where(ep.steps[:, None] > 0, sim.excitation, excitation)
         sim.excitation[:] = excitation
-        if self._perturb is not None and self._rng is not None:
-            everyone = self._rng.select(np.arange(self.num_envs))
+        assert self._rng is not None
+        everyone = self._rng.select(np.arange(self.num_envs))
+        if self._perturb is not None:
             self._perturb(self.state, everyone, sim.external_force)
+        if self._footholds is not None:
+            self._footholds.move(everyone)
         if self.on_substep is None:
             sim.advance(self.nstep, ids)
         else:
@@ -232,6 +247,8 @@ class BioVectorEnv(VectorEnv):
                 self.on_substep(State(sim, ep))
         ep.steps += 1
         self.state = State(sim, ep)
+        if self.task.memory is not None:
+            self.task.memory.update(self.state, ep.memory)
 
     def _judge(
         self,
@@ -260,41 +277,19 @@ class BioVectorEnv(VectorEnv):
         columns = [p[:, None] if p.ndim == 1 else p for p in parts]
         return np.concatenate(columns, axis=1).astype(np.float32)
 
-    def _draw_goal(self, draws: Any) -> Array:
-        if self.task.goal is None:
-            return np.zeros((len(draws), 0))
-        goal = np.asarray(self.task.goal(draws), float)
-        return goal[:, None] if goal.ndim == 1 else goal
-
     def _start(self, ids: NDArray[np.intp]) -> None:
         """Begin an episode in environments ``ids`` (n,)."""
         if len(ids) == 0 or self._rng is None:
             return
-        draws, ep, sim = self._rng.select(ids), self.episode, self.simulation
-        for name, (low, high) in self._randomize.items():
-            sim.vary(name, ids, draws.uniform(low, high))
-        ep.goal[ids] = self._draw_goal(draws)
-        begin = self.task.reset
-        start = {} if begin is None else dict(begin(draws, self.model, ep.goal[ids]))
-        ep.start_phase[ids] = start.pop("phase", 0.0)
-        cycle = self.task.cycle_s
-        if cycle is not None:
-            ep.cycle_s[ids] = cycle(ep.goal[ids]) if callable(cycle) else cycle
-        sim.reset(ids, start)
-        ep.start_qpos[ids] = sim.qpos[ids]
-        ep.steps[ids], ep.held_s[ids], ep.previous_excitation[ids] = 0, 0.0, 0.0
+        draws = self._rng.select(ids)
+        begin(
+            self.task, self.simulation, self.episode, draws, ids, self._randomize, self._footholds
+        )
 
     def _seed(self, seed: int | list[int | None] | None, ids: NDArray[np.intp]) -> None:
         if seed is None and self._rng is not None:
             return
-        if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        if isinstance(seed, (int, np.integer)):
-            fresh = BatchRng(int(seed) + np.arange(self.num_envs))
-        else:
-            if len(seed) != self.num_envs:
-                raise BioenvError(f"{len(seed)} seeds for {self.num_envs} environments")
-            fresh = BatchRng(np.array([0 if one is None else one for one in seed]))
+        fresh = BatchRng.of(seed, self.num_envs)
         if self._rng is None:
             self._rng = fresh
         self._rng.key[ids], self._rng.counter[ids] = fresh.key[ids], fresh.counter[ids]

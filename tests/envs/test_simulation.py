@@ -65,7 +65,7 @@ def test_mass_strength_and_friction_act_per_simulation(walker):
     ids = np.arange(3)
     factor = np.array([0.8, 1.0, 1.25])
     for name in ("mass", "strength", "friction"):
-        sim.vary(name, ids, factor)
+        sim.parameters.vary(name, ids, factor)
     sim.reset(ids, {"activation": np.full((3, 18), 0.5)})
     sim.advance(1)
     ratio = sim.actuator_force / sim.actuator_force[1]
@@ -75,9 +75,9 @@ def test_mass_strength_and_friction_act_per_simulation(walker):
         assert model.body_subtreemass[0] == pytest.approx(factor[i] * walker.mass)
         friction = model.pair_friction[:, 0] / walker.mj.pair_friction[:, 0]
         np.testing.assert_allclose(friction, factor[i])
-    np.testing.assert_allclose(sim.body_weight, factor * walker.body_weight)
+    np.testing.assert_allclose(sim.parameters.body_weight, factor * walker.body_weight)
     with pytest.raises(BioenvError, match="strength"):
-        sim.vary("strenght", ids, factor)
+        sim.parameters.vary("strenght", ids, factor)
 
 
 def test_snapshot_continues_to_the_bit():

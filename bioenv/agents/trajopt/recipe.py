@@ -16,16 +16,18 @@ from bioenv.agents.trajopt.problem import Problem, Range
 from bioenv.agents.trajopt.solver import Stage
 from bioenv.agents.trajopt.splines import LEAST_MESH
 from bioenv.agents.trajopt.tracks import pace, source_of, tracks
-from bioenv.envs.catalog.walk import stride_time
+from bioenv.envs.gait import stride_time
 from bioenv.envs.task import task, tasks
 from bioenv.errors import BioenvError, unknown
 from bioenv.lab.reference import Reference
-from bioenv.models import Model, available, load
+from bioenv.models import Model, available
 from bioenv.models.changed import with_mass
+from bioenv.models.interventions import NEUTRAL, changed
 from bioenv.motion import Motion
 from bioenv.paths import agent_file
 
-_SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "mass", "track", "stage")
+_SECTIONS = ("goals", "bounds", "start", "finish", "target", "parameters", "mass", "changes",
+             "track", "stage")  # fmt: skip
 _GUESSES: Mapping[str, Any] = {"static": static, "step": step, "planted": planted}
 _CURVES = ("hip_flexion", "knee_angle", "ankle_angle")
 _PACES = {"duration": ("clock", "reference"), "speed": ("reference",)}
@@ -45,6 +47,7 @@ class SolveRecipe:
             the start's pose to the end's with the feet where they stand.
         seed: above 0, the guess is changed by smooth random waves of that seed.
         mass: kg added to bodies, by name.
+        changes: interventions by "kind.target", see :mod:`bioenv.models.interventions`.
         goals, bounds, start, finish, target, parameters, symmetry, travel, still, rest, total,
             gauss_newton, activation: as in :class:`~bioenv.agents.trajopt.problem.Problem`.
         track: what the goal "tracking" follows: `reference`, a name of a measured reference or a
@@ -76,13 +79,14 @@ class SolveRecipe:
     target: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
     mass: Mapping[str, float] = field(default_factory=dict)
+    changes: Mapping[str, float] = field(default_factory=dict)
     track: Mapping[str, Any] = field(default_factory=dict)
     stage: Sequence[Mapping[str, Any]] = ()
     warm_stages: int = 0
 
     def problem(self) -> Problem:
         """The problem, with its model loaded."""
-        model = with_mass(_body(self.model), self.mass)
+        model = with_mass(_body(self.model, self.changes), self.mass)
         cycles = 0.5 if self.symmetry == "mirror" else 1.0
         source = self._source()
         duration, speed = self._pace(model, source, cycles)
@@ -94,7 +98,7 @@ class SolveRecipe:
             bounds=self.bounds,
             target={k: tuple(v) for k, v in self.target.items()}, activation=self.activation,
             parameters=self.parameters, total=self.total, gauss_newton=self.gauss_newton,
-            added_mass=self.mass,
+            added_mass=self.mass, changes=self.changes,
             tracks=() if source is None else tracks(model, source, curves, cycles),
         )  # fmt: skip
 
@@ -167,16 +171,20 @@ class SolveRecipe:
         head, _, rest = key.partition(".")
         if head in ("strength", "gravity", "smoothing", "softness"):
             return replace(self, parameters={**self.parameters, key: _number(key, value)})
+        if head in NEUTRAL:
+            return replace(self, changes={**self.changes, key: _number(key, value)})
         if rest and head in _SECTIONS[:-1]:
             inner = {head: {**getattr(self, head), rest: value}}
             return from_table({**vars(self), **inner}, f"--set {key}")
         return from_table({**vars(self), key: value}, f"--set {key}")
 
 
-def _body(name: str) -> Model:
-    """A shipped model, a model file, or the model of a task."""
+def _body(name: str, changes: Mapping[str, float]) -> Model:
+    """A shipped model or a model file, with interventions; or the model of a task."""
     if name in available() or name.endswith(".xml"):
-        return load(name)
+        return changed(name, changes)
+    if changes and name in tasks():
+        raise BioenvError(f"{', '.join(changes)}: only a model can be changed, not task {name}")
     if name not in tasks():
         raise unknown("model or task", name, (*available(), *tasks()))
     return task(name).build_model()
@@ -231,7 +239,7 @@ def from_table(table: Mapping[str, Any], where: str) -> SolveRecipe:
     for key in ("total", "gauss_newton"):
         if not isinstance(values.get(key, False), bool):
             raise BioenvError(f"{where}: {key} is true or false, not {values[key]!r}")
-    for key in ("goals", "parameters", "mass"):
+    for key in ("goals", "parameters", "mass", "changes"):
         for name, value in values.get(key, {}).items():
             _number(f"{where}: {key}.{name}", value)
     return SolveRecipe(**values)

@@ -61,7 +61,7 @@ def risen(s: State) -> NDArray[np.float64]:
     """
     i = s.model.coordinate_index("pelvis_tz")
     seated = s.start_qpos[:, i]
-    return np.clip((s.qpos[:, i] - seated) / (s.model.home[i] - seated), 0.0, 1.0)
+    return np.clip((s.qpos[:, i] - seated) / (s.home[:, i] - seated), 0.0, 1.0)
 
 
 def _start(rng: Draws, model: Model, goal: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

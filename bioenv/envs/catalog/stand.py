@@ -14,7 +14,7 @@ from bioenv.models import Model
 
 def standing(s: State) -> NDArray[np.bool_]:
     """(B,) pelvis above 90 % of standing height, trunk within 20 degrees, slower than 0.15 m/s."""
-    home = s.model.home[s.model.coordinate_index("pelvis_tz")]
+    home = s.home[:, s.model.coordinate_index("pelvis_tz")]
     high = s.coordinate("pelvis_tz") > 0.9 * home
     calm = np.hypot(s.speed("pelvis_tx"), s.speed("pelvis_tz")) < 0.15
     return high & calm & (np.abs(terms.trunk_tilt(s)) < np.deg2rad(20))
@@ -27,7 +27,7 @@ def calm(s: State) -> NDArray[np.float64]:
 
 def height(s: State) -> NDArray[np.float64]:
     """Score of the pelvis at standing height."""
-    home = s.model.home[s.model.coordinate_index("pelvis_tz")]
+    home = s.home[:, s.model.coordinate_index("pelvis_tz")]
     return terms.tolerance(np.minimum(s.coordinate("pelvis_tz") / home - 1.0, 0.0), 0.08)
 
 

@@ -1,25 +1,26 @@
-"""Walk at a commanded speed; no measured movement is used anywhere."""
+"""Walk at a commanded speed; no measured movement is used anywhere.
+
+`FREE` learns from a gait clock and a hand-drawn first step alone. `TASK` is led by the body's own
+optimal gaits: it begins in them, sees how far it is from them, and a recipe may reward following.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-from numpy.typing import NDArray
 
+from bioenv import models
 from bioenv.envs import gait, terms
+from bioenv.envs.gait import stride_time
+from bioenv.envs.plans import Plans
 from bioenv.envs.task import Task
+from bioenv.paths import agent_file
 
+MODEL = "walker2d_elastic"
 
-def stride_time(goal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) s, stride time of the gait clock at speed ``goal[:, 0]``: 1.1 s at 1.25 m/s, falling
-    with its root.
-
-    Cadence grows with the square root of speed (Grieve & Gear 1966, doi 10.1080/00140136608964399).
-    """
-    return 1.1 * np.sqrt(1.25 / goal[:, 0])
-
-
-TASK = Task(
-    model="walker2d",
+FREE = Task(
+    model=MODEL,
     observe=gait.observe,
     rewards={
         "alive": (0.5, lambda s: np.ones(len(s.time))),
@@ -42,4 +43,15 @@ TASK = Task(
     success=terms.mean_speed_within(0.15),
     rewarded=("speed", "cadence", "duty_factor", "effort", "vertical_grf_peak"),
     description="walk at a commanded speed, no reference; success: no fall, mean speed within 15 %",
+)
+
+PLANS = Plans.load(agent_file("solutions", "walk-speeds"), models.load(MODEL))
+"""Optimal gaits of the body, 0.6 to 2.0 m/s: ``bioenv solve predict-walk --set model=MODEL --sweep
+speed=0.6:2.0:8``."""
+
+TASK = replace(
+    FREE,
+    observe=PLANS.observe,
+    rewards={**FREE.rewards, **PLANS.rewards(), "plan_muscles": (0.0, PLANS.activations())},
+    reset=PLANS.start(),
 )

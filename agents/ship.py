@@ -20,7 +20,10 @@ from bioenv.paths import agent_file
 
 FIGURES = (
     "speed", "duty_factor", "joint_angle_rmse", "left_right_difference", "peak_vertical_grf",
-    "gross_metabolic_power", "cost_of_transport",
+    "gross_metabolic_power", "cost_of_transport", "hip_flexion_rmse", "knee_angle_rmse",
+    "ankle_angle_rmse", "joint_angle_r", "first_peak_vertical_grf", "valley_vertical_grf",
+    "second_peak_vertical_grf", "grf_fore_aft_r", "knee_contact_peak", "foot_pitch_at_landing",
+    "emg_r",
 )  # fmt: skip
 
 
@@ -31,7 +34,8 @@ def main(run: str) -> None:
         raise BioenvError(f"{run} holds an unfinished training: its card has no scores")
     if "Walk" in policy.task:
         judged = evaluate(rollout(policy, seed=1, seconds=12), "falisse2019")
-        figures = {name: round(float(judged.score(name).value), 4) for name in FIGURES}
+        found = {score.name: score.value for score in judged.scores}
+        figures = {name: round(float(found[name]), 4) for name in FIGURES if name in found}
         policy = policy.with_card(evaluation=figures)
     if policy.task == "bioenv/WalkOptimal-v0":
         policy = policy.with_card(following=following(policy)._asdict())

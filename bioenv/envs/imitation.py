@@ -204,38 +204,39 @@ def _motion_rewards(reference: Reference) -> dict[str, tuple[float, Term]]:
 
 def vertical_force(reference: Reference) -> Term:
     """Score of both feet's vertical force (body weights) following the reference; 0 if unknown."""
-
-    def term(s: State) -> Array:
-        wanted = reference.on(s.model).vertical_force
-        if wanted is None:
-            return np.zeros(len(s.time))
-        load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
-        return terms.tolerance(np.abs(load - wanted.at(s.phase)).mean(axis=1), 0.25)
-
-    return term
+    follow = terms.vertical_force_near(lambda s: _known(s, reference, "vertical_force"))
+    return _where_known(reference, "vertical_force", follow)
 
 
 def pace(reference: Reference) -> Term:
     """Score of the forward speed following the reference's, which changes within a stride."""
 
-    def term(s: State) -> Array:
-        wanted = reference.on(s.model).qvel.at(s.phase)[:, s.model.coordinate_index(TRAVEL)]
-        return terms.tolerance(s.speed(TRAVEL) - wanted, 0.25)
+    def wanted(s: State) -> Array:
+        return reference.on(s.model).qvel.at(s.phase)[:, s.model.coordinate_index(TRAVEL)]
 
-    return term
+    return terms.speed(wanted, margin=0.25)
 
 
 def activation(reference: Reference) -> Term:
     """Score of the muscles' activations following the reference's; 0 where it knows none."""
+    follow = terms.activations_near(lambda s: _known(s, reference, "activation"))
+    return _where_known(reference, "activation", follow)
 
-    def term(s: State) -> Array:
-        wanted = reference.on(s.model).activation
-        if wanted is None:
-            return np.zeros(len(s.time))
-        square = np.mean(np.square(s.activation - wanted.at(s.phase)), axis=1)
-        return terms.tolerance(np.sqrt(square), 0.25)
 
-    return term
+def _known(s: State, reference: Reference, name: str) -> Array:
+    """(B, n) what the reference does know, at the clock's phase."""
+    values: Array = getattr(reference.on(s.model), name).at(s.phase)
+    return values
+
+
+def _where_known(reference: Reference, name: str, term: Term) -> Term:
+    """``term``, or 0 on a model for which the reference does not know ``name``."""
+
+    def known(s: State) -> Array:
+        unknown = getattr(reference.on(s.model), name) is None
+        return np.zeros(len(s.time)) if unknown else term(s)
+
+    return known
 
 
 def pose_of(reference: Reference) -> Callable[[State], Array]:

@@ -155,34 +155,18 @@ class Plans:
 
         return terms.imitation(pose, weights, margin)
 
-    def activations(self, margin: float = 0.25) -> Term:
-        """Score of following the planned activations, root-mean-square."""
+    def activations(self) -> Term:
+        """Score of following the planned activations, by the planned body's own muscles."""
+        return terms.activations_near(lambda s: self.now("activation", s))
 
-        def term(s: State) -> Array:
-            miss = s.activation - self.now("activation", s)
-            return terms.tolerance(np.sqrt(np.mean(np.square(miss), axis=1)), margin)
-
-        return term
-
-    def pace(self, margin: float = 0.2) -> Term:
-        """Score of the forward speed following the planned one, which changes within a stride."""
-
-        def term(s: State) -> Array:
-            wanted = self.now("qvel", s)[:, self.coordinates.index(TRAVEL)]
-            return terms.tolerance(s.speed(TRAVEL) - wanted, margin)
-
-        return term
-
-    def force(self, margin: float = 0.25) -> Term:
+    def force(self) -> Term:
         """Score of both feet's vertical force (body weights) following the plan."""
+        return terms.vertical_force_near(lambda s: self.now("vertical_force", s))
 
-        def term(s: State) -> Array:
-            load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
-            return terms.tolerance(
-                np.abs(load - self.now("vertical_force", s)).mean(axis=1), margin
-            )
-
-        return term
+    def pace(self) -> Term:
+        """Score of the forward speed following the planned one, which changes within a stride."""
+        travel = self.coordinates.index(TRAVEL)
+        return terms.speed(lambda s: self.now("qvel", s)[:, travel], margin=0.2)
 
 
 def _values(stride: ReferenceMotion, name: str) -> Array:

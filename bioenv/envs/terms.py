@@ -75,11 +75,16 @@ def smoothness(s: State) -> Array:
 # ---- where and how fast
 
 
-def speed(target: float | None = None, margin: float = 0.4, coordinate: str = "pelvis_tx") -> Term:
-    """Score of the forward speed against ``target`` m/s, or the commanded ``goal[:, 0]``."""
+def speed(
+    target: float | Callable[[State], Array] | None = None,
+    margin: float = 0.4,
+    coordinate: str = "pelvis_tx",
+) -> Term:
+    """Score of the forward speed against ``target`` m/s, a number or State -> (B,); the commanded
+    ``goal[:, 0]`` without one."""
 
     def term(s: State) -> Array:
-        wanted = s.goal[:, 0] if target is None else target
+        wanted = target(s) if callable(target) else s.goal[:, 0] if target is None else target
         return tolerance(s.speed(coordinate) - wanted, margin)
 
     return term
@@ -207,5 +212,25 @@ def imitation(
         index = [s.model.coordinate_index(name) for name in columns]
         miss = s.qpos[:, index] - pose(s)[:, index]
         return np.exp(-np.einsum("ij,ij,j->i", miss, miss, weight) / margin**2)
+
+    return term
+
+
+def activations_near(wanted: Callable[[State], Array], margin: float = 0.25) -> Term:
+    """Score of the muscles' activations following ``wanted`` (B, nm), root-mean-square."""
+
+    def term(s: State) -> Array:
+        square = np.mean(np.square(s.activation - wanted(s)), axis=1)
+        return tolerance(np.sqrt(square), margin)
+
+    return term
+
+
+def vertical_force_near(wanted: Callable[[State], Array], margin: float = 0.25) -> Term:
+    """Score of every foot's vertical force following ``wanted`` (B, feet) body weights, mean."""
+
+    def term(s: State) -> Array:
+        load = s.ground_reaction_force[..., 2] / s.body_weight[:, None]
+        return tolerance(np.abs(load - wanted(s)).mean(axis=1), margin)
 
     return term

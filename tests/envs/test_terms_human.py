@@ -59,9 +59,9 @@ def test_the_head_accelerates_as_the_end_of_two_turning_segments():
 
 
 def test_feeling_the_head_changes_no_movement():
-    policy, walk = Policy.load("Walk-v0"), task("bioenv/Walk-v0")
-    felt = replace(walk, model=lambda subject: models.load("walker2d", subject, edit=edit))
+    policy, walk = Policy.load("WalkImitate-v0"), task("bioenv/WalkImitate-v0")
     edit = terms_human.with_head
+    felt = replace(walk, model=lambda subject: models.load(walk.model, subject, edit=edit))
     both = [rollout(policy, seed=3, seconds=1.0, task=one) for one in (walk, felt)]
     np.testing.assert_array_equal(both[0]["qpos"], both[1]["qpos"])
 

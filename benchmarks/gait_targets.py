@@ -26,7 +26,7 @@ from bioenv.envs.vector import BioVectorEnv
 from bioenv.evaluate import Evaluation, evaluate
 
 SIZES = (("height", 2), ("mass", 0))  # what a person is told by, decimals
-SPEEDS = np.arange(0.6, 2.01, 0.2)
+SPEEDS = np.linspace(0.6, 2.0, 8)
 WALKERS = ("Walk-v0", "WalkImitate-v0", "WalkOptimal-v0", "WalkSpeeds-v0", "WalkPerturbed-v0")
 
 

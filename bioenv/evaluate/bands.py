@@ -36,6 +36,19 @@ PEOPLE: Mapping[str, Band] = MappingProxyType(
         "cost_of_transport": Band(3.05, 3.51, "measured gross 3.05-3.51 J/kg/m"),
         "gross_metabolic_power": Band(4.0, 4.6, "people at 1.3 m/s 4.0-4.6 W/kg"),
         "knee_contact_peak": Band(2.2, 2.6, "in vivo, D'Lima 2006, Kutzner 2010"),
+        "hip_contact_peak": Band(
+            2.0,
+            3.3,
+            "in vivo: 2.38 at 1.1 m/s (Bergmann 2001, mean of four), 2.8 at 0.3 m/s and "
+            "more in an earlier one (Bergmann 1993); the limits are ours",
+        ),
+        "stride_time_cv": Band(0.012, 0.014, "young adults 1.3 +- 0.1 % (Hausdorff 1999)"),
+        "step_length_sd": Band(
+            0.012, 0.020, "2.3 % of the length, speed fluctuations included (Collins and Kuo 2013)"
+        ),
+        "step_width_sd": Band(
+            0.018, 0.030, "young adults 2.4 +- 0.6 cm (Almarwani 2016, in Skiadopoulos 2020)"
+        ),
     }
 )
 """Score name -> what is published of walking people, where a gait laboratory measures nothing."""
@@ -49,9 +62,14 @@ BANDS: Mapping[str, Band] = MappingProxyType(
         "left_right_difference": Band(-INF, 5.0, _TARGET),
         "joint_angle_rmse": Band(-INF, 6.0, _TARGET),
         "peak_vertical_grf": Band(-INF, 1.25, _TARGET),
+        "first_peak_vertical_grf": Band(1.0, 1.25, _TARGET),
+        "valley_vertical_grf": Band(-INF, 0.85, _TARGET),
+        "second_peak_vertical_grf": Band(1.0, 1.25, _TARGET),
         "vertical_impulse": Band(0.98, 1.02, "Newton: steady walking carries one body weight"),
         "fore_aft_impulse": Band(-0.01, 0.01, "Newton: steady walking keeps its speed"),
         "foot_pitch_at_landing": Band(0.0, INF, "people land on the heel"),
+        "heel_first": Band(0.9, 1.0, "people land on the heel (Perry 1992)"),
+        "toes_last": Band(0.9, 1.0, "the toes leave the ground last (Perry 1992)"),
         "cost_of_transport": Band(-INF, 4.5, f"{_TARGET}; {PEOPLE['cost_of_transport'].source}"),
         "gross_metabolic_power": Band(
             3.5, 6.0, f"{_TARGET}; {PEOPLE['gross_metabolic_power'].source}"
@@ -62,8 +80,10 @@ BANDS: Mapping[str, Band] = MappingProxyType(
         "root_moment_peak_percent": Band(-INF, 1.0, _HICKS + ", of mass height times peak force"),
         "physics_consistency": Band(-INF, 3.0, _NOISE),
         "physics_consistent_share": Band(0.9, 1.0, _NOISE),
+        "physically_possible": Band(1, INF, "residuals, muscles and nearest possible motion"),
         "torque_mismatch_percent": Band(-INF, 5.0, _HICKS + ", reserves of the net peak torque"),
         "knee_contact_peak": PEOPLE["knee_contact_peak"],
+        "hip_contact_peak": PEOPLE["hip_contact_peak"],
     }
 )
 """Score name -> band. Scores without one are reported without pass or fail."""
@@ -76,6 +96,8 @@ _VERTICAL = ("vertical_grf", "vertical_grf_peak")
 _PEAK = ("ground_impact", *_VERTICAL)
 _ENERGY = ("metabolic_rate", "metabolic", "effort", "effort_cubed", "activation")
 _CONTACT = ("joint_contact_force", "joint_load")
+_MOMENTS = ("joint_moments", "joint_powers")
+_POWERS = _MOMENTS  # a power is a moment times a velocity
 
 GOALS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -101,15 +123,26 @@ _REWARDED_BY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("grf_fore_aft", ("fore_aft_grf",)),
     ("braking", ("fore_aft_grf",)),
     ("propulsive", ("fore_aft_grf",)),
-    ("hip_flexion_moment", ("joint_moments",)),
-    ("knee_angle_moment", ("joint_moments",)),
-    ("ankle_angle_moment", ("joint_moments",)),
+    ("grf_lateral", ("lateral_grf",)),
+    ("hip_flexion_moment", _MOMENTS),
+    ("knee_angle_moment", _MOMENTS),
+    ("ankle_angle_moment", _MOMENTS),
+    ("hip_adduction_moment", _MOMENTS),
+    ("hip_rotation_moment", _MOMENTS),
+    ("hip_flexion_power", _POWERS),
+    ("knee_angle_power", _POWERS),
+    ("ankle_angle_power", _POWERS),
+    ("hip_adduction_power", _POWERS),
     ("hip_contact", _CONTACT),
     ("knee_contact", _CONTACT),
     ("ankle_contact", _CONTACT),
     ("emg", ("emg",)),
     ("speed", ("speed",)),
     ("stride_time_sd", ("period", *_ANGLES)),
+    ("stride_time_cv", ("period", *_ANGLES)),
+    ("step_width", ("step_width",)),
+    ("step_length_sd", ("period", *_ANGLES)),
+    ("step_time_sd", ("period", *_ANGLES)),
     ("step_time_asymmetry", ("symmetry", *_ANGLES)),
     ("stride_", ("cadence", *_ANGLES)),
     ("step_", ("cadence", *_ANGLES)),
@@ -121,9 +154,16 @@ _REWARDED_BY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hip_flexion", _ANGLES),
     ("knee_angle", _ANGLES),
     ("ankle_angle", _ANGLES),
+    ("hip_adduction", _ANGLES),
+    ("hip_rotation", _ANGLES),
+    ("subtalar_angle", _ANGLES),
+    ("pelvis_list", _ANGLES),
+    ("pelvis_rotation", _ANGLES),
     ("pelvis_tilt", ("upright", *_ANGLES)),
     ("lumbar", _ANGLES),
     ("foot_pitch", _ANGLES),
+    ("heel_first", _ANGLES),
+    ("toes_last", _ANGLES),
     ("straightest_stance_knee", _ANGLES),
     ("peak_swing_knee", _ANGLES),
     ("grf_vertical", _VERTICAL),

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioenv.evaluate.gait import DEGREE, Gait
 from bioenv.lab import reference as references
-from bioenv.lab.reference import EMG_OF_MUSCLE, Curve, Reference
+from bioenv.lab.cohort import MEMBERS as ADULTS
+from bioenv.lab.reference import MUSCLES_OF_EMG, Curve, Reference
 
 Array = NDArray[np.float64]
-ADULTS = ("dorschky2019", "falisse2019", "winter")  # shipped tables of grown-up walkers
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Timing:
-    """Activation of a muscle against EMG envelopes: shape only, amplitudes are not comparable.
+    """Activation against the EMG envelope of one electrode: shape only, not amplitude.
 
     r: Pearson correlation; similarity: cosine between the curves (1 = same shape and baseline);
     lag: share of the cycle by which the activation comes later than the EMG at best correlation.
     """
 
-    muscle: str
+    channel: str
     r: float
     similarity: float
     lag: float
@@ -84,16 +84,22 @@ def comparisons(gait: Gait, reference: Reference) -> dict[str, Comparison]:
 def between_people(reference: Reference) -> dict[str, dict[str, Comparison]]:
     """How other published adults compare with a reference: curve name -> person -> figures.
 
-    The yardstick of a simulated gait: two healthy people do not agree either.
+    The yardstick of a simulated gait: two healthy people do not agree either. Of a cohort, its
+    members against the cohort, which each of them is a part of.
     """
     found: dict[str, dict[str, Comparison]] = {}
-    for person in ADULTS:
-        if person != reference.name:
-            other = references.load(person)
-            for name in reference.curves.keys() & other.curves.keys():
-                same = compare(name, other.curve(name).mean, reference.curve(name))
-                found.setdefault(name, {})[person] = same
+    for other in others_than(reference):
+        for name in reference.curves.keys() & other.curves.keys():
+            same = compare(name, other.curve(name).mean, reference.curve(name))
+            found.setdefault(name, {})[other.name] = same
     return found
+
+
+def others_than(reference: Reference) -> tuple[Reference, ...]:
+    """The members of a cohort, or the shipped adults that a single reference is not."""
+    if reference.members:
+        return reference.members
+    return tuple(references.load(person) for person in ADULTS if person != reference.name)
 
 
 def pooled_rmse(some: dict[str, Comparison], names: tuple[str, ...]) -> float | None:
@@ -103,18 +109,17 @@ def pooled_rmse(some: dict[str, Comparison], names: tuple[str, ...]) -> float | 
     return float(np.sqrt(np.mean([some[name].rmse ** 2 for name in names])))
 
 
-def muscle_timing(gait: Gait, reference: Reference) -> dict[str, Timing]:
-    """Timing of every muscle that has an electrode in the reference."""
+def emg_timing(gait: Gait, reference: Reference) -> dict[str, Timing]:
+    """Timing of the muscles under every electrode of the reference, by the electrode's curve."""
     found = {}
-    for muscle, electrodes in EMG_OF_MUSCLE.items():
-        heard = [reference.curves[e].mean for e in electrodes if e in reference.curves]
-        legs = list(gait.activation(muscle).values())
-        if heard and legs:
-            found[muscle] = timing(muscle, np.array(legs), np.mean(heard, axis=0))
+    for channel, muscles in MUSCLES_OF_EMG.items():
+        legs = list(gait.activation(*muscles).values())
+        if channel in reference.curves and legs:
+            found[channel] = timing(channel, np.array(legs), reference.curves[channel].mean)
     return found
 
 
-def timing(muscle: str, activation: Array, envelope: Array) -> Timing:
+def timing(channel: str, activation: Array, envelope: Array) -> Timing:
     """Timing of activation curves (legs, 101) against an EMG envelope (101,)."""
     legs, emg = activation[:, :-1], envelope[:-1]
     size = emg.size
@@ -128,7 +133,7 @@ def timing(muscle: str, activation: Array, envelope: Array) -> Timing:
         float(one @ emg / (np.linalg.norm(one) * np.linalg.norm(emg) + 1e-12)) for one in legs
     ]
     return Timing(
-        muscle, float(np.mean([correlation(o, emg) for o in legs])), float(np.mean(cosine)), best
+        channel, float(np.mean([correlation(o, emg) for o in legs])), float(np.mean(cosine)), best
     )
 
 

@@ -68,18 +68,21 @@ class Gait:
         """foot -> mean (101,) of a curve, for the feet that have it."""
         return {f: c[name].mean(axis=0) for f, c in self.curves.items() if name in c}
 
-    def activation(self, muscle: str) -> dict[str, Array]:
-        """foot -> mean activation (101,) of a muscle, e.g. "soleus", over that foot's strides."""
+    def activation(self, *muscles: str) -> dict[str, Array]:
+        """foot -> mean activation (101,) of muscles, e.g. "soleus", over that foot's strides.
+
+        The mean over those of the muscles that the motion has.
+        """
         if "activation" not in self.motion:
             return {}
         labels = self.motion.labels("activation")
-        return {
-            foot: cut.resample(
-                self.motion.time, self.motion.column("activation", f"{muscle}_{foot}"), spans
-            ).mean(axis=0)
-            for foot, spans in self.strides.items()
-            if len(spans) and f"{muscle}_{foot}" in labels
-        }
+        found = {}
+        for foot, spans in self.strides.items():
+            own = [f"{m}_{foot}" for m in muscles if f"{m}_{foot}" in labels]
+            if own and len(spans):
+                mean = np.mean([self.motion.column("activation", one) for one in own], axis=0)
+                found[foot] = cut.resample(self.motion.time, mean, spans).mean(axis=0)
+        return found
 
     def whole_strides(self) -> NDArray[np.bool_]:
         """(T,) samples within the strides of the foot that has more of them: whole cycles only."""

@@ -34,9 +34,13 @@ class Score:
 
 
 def banded(name: str, value: float, unit: str, note: str = "") -> Score:
-    """A score with the band of its name, when there is one."""
+    """A score with the band of its name, when there is one; else what is published of people."""
     band = bands.BANDS.get(name)
     if band is None:
+        people = bands.PEOPLE.get(name)
+        if people is not None:
+            source = f"{people.source}; {note}" if note else people.source
+            return Score(name, value, unit, f"people {people.text}", None, source)
         return Score(name, value, unit, "", None, note)
     ok = bool(band.low <= value <= band.high)
     source = f"{band.source}; {note}" if note else band.source

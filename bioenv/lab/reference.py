@@ -12,7 +12,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -27,19 +27,39 @@ from bioenv.motion_io import write_atomically
 Array = NDArray[np.float64]
 POINTS = 101
 PERCENT = np.linspace(0.0, 100.0, POINTS)
+COHORT = "cohort"
 
-# Muscles of the models and the electrodes that listen to them. Muscles without an entry
-# (iliopsoas, biceps femoris short head) have no surface EMG in these sets.
-EMG_OF_MUSCLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+MUSCLES_OF_EMG: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "hamstrings": ("emg_hamstrings_lateralis", "emg_hamstrings_medialis"),
-        "rect_fem": ("emg_rectus_femoris",),
-        "vasti": ("emg_vastus_lateralis", "emg_vastus_medialis"),
-        "gastroc": ("emg_gastrocnemius_lateralis", "emg_gastrocnemius_medialis"),
-        "soleus": ("emg_soleus",),
-        "tib_ant": ("emg_tibialis_anterior",),
+        "emg_hamstrings_lateralis": ("hamstrings", "bflh", "bifemlh"),
+        "emg_hamstrings_medialis": ("hamstrings", "semimem", "semiten"),
+        "emg_rectus_femoris": ("rect_fem", "recfem"),
+        "emg_vastus_lateralis": ("vasti", "vaslat", "vas_lat"),
+        "emg_vastus_medialis": ("vasti", "vasmed", "vas_med"),
+        "emg_gastrocnemius_lateralis": ("gastroc", "gaslat", "lat_gas"),
+        "emg_gastrocnemius_medialis": ("gastroc", "gasmed", "med_gas"),
+        "emg_soleus": ("soleus",),
+        "emg_tibialis_anterior": ("tib_ant", "tibant"),
+        "emg_glut_med": ("glmed1", "glmed2", "glmed3", "glut_med1", "glut_med2", "glut_med3"),
+        "emg_adductor_longus": ("addlong", "add_long"),
+        "emg_tensor_fasciae_latae": ("tfl",),
+        "emg_peroneus_longus": ("perlong", "per_long"),
+        "emg_peroneus_brevis": ("perbrev", "per_brev"),
     }
 )
+"""Electrode -> the muscles that it listens to, by their names in walker2d, legs3d and the bodies
+imported from OpenSim. Muscles that are not here have no surface EMG in these sets."""
+
+EMG_CHANNELS = tuple(MUSCLES_OF_EMG)[:9]
+"""Electrodes that every walking body has a muscle for."""
+
+EMG_OF_MUSCLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        muscle: tuple(site for site, heard in MUSCLES_OF_EMG.items() if muscle in heard)
+        for muscle in dict.fromkeys(m for heard in MUSCLES_OF_EMG.values() for m in heard)
+    }
+)
+"""Muscle -> the electrodes that listen to it."""
 
 
 class Figure(NamedTuple):
@@ -75,9 +95,11 @@ class Reference:
 
     Curve names: hip_flexion, knee_angle, ankle_angle, pelvis_tilt, lumbar_extension, and in three
     dimensions hip_adduction, hip_rotation, subtalar_angle, pelvis_list, pelvis_rotation,
-    lumbar_bending, lumbar_rotation, pelvis_ty (m, to the left); grf_vertical, grf_fore_aft;
-    hip_flexion_moment, knee_angle_moment, ankle_angle_moment;
-    emg_<muscle>. Not every reference has all of them.
+    lumbar_bending, lumbar_rotation, pelvis_ty (m, to the left); grf_vertical, grf_fore_aft,
+    grf_lateral (pushes the body to the right, the leg's outer side); hip_flexion_moment,
+    knee_angle_moment, ankle_angle_moment, and with _power instead W/kg (+ where muscles give
+    energy); emg_<muscle>. Not every reference has all of them. members: the people of a cohort
+    (see `bioenv.lab.cohort`), () for a single reference.
     """
 
     name: str
@@ -89,6 +111,7 @@ class Reference:
     mass_kg: float | None = None
     height_m: float | None = None
     notes: tuple[str, ...] = field(default=())
+    members: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "curves", MappingProxyType(dict(self.curves)))
@@ -125,20 +148,23 @@ class Reference:
 
 
 def available() -> tuple[str, ...]:
-    """Names that `load` takes on this machine: shipped tables, then lab data sets at hand."""
-    return (*_shipped(), *_lab_sets())
+    """Names that `load` takes on this machine: shipped tables, "cohort", lab data sets at hand."""
+    return (*_shipped(), COHORT, *_lab_sets())
 
 
 def load(name_or_path: str | Path) -> Reference:
     """A reference by name, or from a table, a lab data folder or a Motion file.
 
     Names are those of `available()`; a path is a .csv table as written by `to_csv`, a folder of
-    the lab data, or a Motion (.nc, .npz) that holds walking. Raises BioenvError otherwise.
+    the lab data, or a Motion (.nc, .npz) that holds walking. "cohort" is the mean of all shipped
+    adults, "winter,falisse2019,me.csv" that of those named. Raises BioenvError otherwise.
     """
     path = Path(name_or_path)
     name = str(name_or_path)
     if name in _shipped():
-        return from_csv(paths.asset("reference", f"{name}.csv"))
+        return _table(paths.asset("reference", f"{name}.csv"))
+    if name == COHORT or "," in name:
+        return _cohort(name)
     if name in _lab_sets():
         return _lab_sets()[name]()
     if path.is_dir():
@@ -151,6 +177,27 @@ def load(name_or_path: str | Path) -> Reference:
 
         return reference_of(Motion.load(path), path.stem)
     raise unknown("reference", name, available())
+
+
+@lru_cache(maxsize=16)
+def _table(path: Path) -> Reference:
+    """A shipped table; they do not change, and every evaluation asks for all of them."""
+    return from_csv(path)
+
+
+@lru_cache(maxsize=4)
+def _shipped_cohort() -> Reference:
+    from bioenv.lab import cohort
+
+    return cohort.cohort([load(name) for name in cohort.MEMBERS], COHORT)
+
+
+def _cohort(name: str) -> Reference:
+    from bioenv.lab.cohort import cohort
+
+    if name == COHORT:
+        return _shipped_cohort()
+    return cohort([load(part.strip()) for part in name.split(",") if part.strip()], name)
 
 
 def from_csv(path: Path) -> Reference:

@@ -95,6 +95,6 @@ def test_comparisons_take_what_both_have(make_walk):
 def test_people_differ_from_each_other_too():
     people = between_people(reference.load("falisse2019"))
     knee = people["knee_angle"]
-    assert set(knee) == {"dorschky2019", "winter"}
+    assert set(knee) == {"dorschky2019", "rajagopal2016", "uhlrich2022", "winter"}
     assert all(3 < one.rmse < 12 and one.r > 0.9 for one in knee.values())
-    assert set(people["ankle_angle_moment"]) == {"dorschky2019"}
+    assert set(people["ankle_angle_moment"]) == {"dorschky2019", "rajagopal2016", "uhlrich2022"}

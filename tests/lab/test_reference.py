@@ -10,7 +10,9 @@ from bioenv.lab.reference import Curve, Figure, Reference
 from bioenv.motion import Motion
 
 LAB = paths.lab_data()
-SHIPPED = ("dorschky2019", "falisse2019", "schwartz2008", "winter")
+SHIPPED = (
+    "dorschky2019", "falisse2019", "rajagopal2016", "schwartz2008", "uhlrich2022", "winter",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -47,7 +49,7 @@ def test_moments_have_the_sign_of_their_coordinate(name):
 
 def test_units_are_stated_and_figures_have_a_source():
     one = reference.load("falisse2019")
-    assert {c.unit for c in one.curves.values()} == {"rad", "m", "BW", "N*m/kg", "1"}
+    assert {c.unit for c in one.curves.values()} == {"rad", "m", "BW", "N*m/kg", "W/kg", "1"}
     assert one.figure("speed") == pytest.approx(1.315, abs=1e-3)
     assert one.figure("stride_time") == pytest.approx(1.0405, abs=1e-4)
     assert one.mass_kg == 62

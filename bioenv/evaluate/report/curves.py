@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,17 @@ from numpy.typing import NDArray
 from bioenv.evaluate.bands import PEOPLE
 from bioenv.evaluate.report import figures
 from bioenv.evaluate.report.content import Content, Shown
-from bioenv.evaluate.report.page import Section, absent, legend
+from bioenv.evaluate.report.legs import (
+    band_note,
+    both_legs,
+    called,
+    columns,
+    legend_of,
+    of_gait,
+    of_the_leg,
+    reference_band,
+)
+from bioenv.evaluate.report.page import Section, absent
 from bioenv.lab.reference import EMG_OF_MUSCLE, PERCENT, Reference
 
 if TYPE_CHECKING:
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _DEGREES = 180 / np.pi
-_SIDES = ("r", "l")
 _ANGLES = {
     "hip_flexion": "Hip flexion (°)",
     "knee_angle": "Knee flexion (°)",
@@ -31,22 +39,21 @@ _MOMENTS = {
     "knee_angle": "Knee, + flexion (N·m/kg)",
     "ankle_angle": "Ankle, + dorsiflexion (N·m/kg)",
 }
-_FORCES = {
-    "grf_vertical": (2, "Vertical (body weights)"),
-    "grf_fore_aft": (0, "Fore-aft, + forward (body weights)"),
+_POWERS = {
+    "hip_flexion": "Hip power (W/kg)",
+    "knee_angle": "Knee power (W/kg)",
+    "ankle_angle": "Ankle power (W/kg)",
 }
-_MUSCLES = {
-    "hamstrings": "Hamstrings",
-    "bifemsh": "Biceps femoris, short head",
-    "glut_max": "Gluteus maximus",
-    "iliopsoas": "Iliopsoas",
-    "rect_fem": "Rectus femoris",
-    "vasti": "Vasti",
-    "gastroc": "Gastrocnemius",
-    "soleus": "Soleus",
-    "tib_ant": "Tibialis anterior",
+_FORCES = {
+    "grf_vertical": "Vertical (body weights)",
+    "grf_fore_aft": "Fore-aft, + forward (body weights)",
+    "grf_lateral": "Lateral, + outward (body weights)",
 }
 _KNEE_PEAK = (PEOPLE["knee_contact_peak"].low, PEOPLE["knee_contact_peak"].high)
+_STRIDES = (
+    "The faint band holds a whole right stride with probability 95 % (bootstrap over strides, "
+    "Lenhoff 1999)."
+)
 _EMG_ON = 0.5  # share of the envelope's peak above which a muscle counts as on
 
 
@@ -58,63 +65,73 @@ def joints(content: Content) -> Section:
 
     def fill(panels: list[Axes]) -> None:
         for panel, (name, title) in zip(panels, _ANGLES.items(), strict=True):
-            _reference(panel, content.reference, name, _DEGREES)
+            reference_band(panel, content.reference, name, _DEGREES)
             for index, body in content.numbered(bodies):
-                _both_legs(panel, index, _columns(body, "qpos", name, _DEGREES))
+                both_legs(panel, index, columns(body, "qpos", name, _DEGREES), band=True)
             panel.set_title(title)
         figures.percent_axis(panels)
 
-    caption = "Right leg solid, left leg dashed; thin lines are single strides of the right leg. "
+    caption = f"Right leg solid, left leg dashed; thin lines are single right strides. {_STRIDES} "
     figure = figures.draw(
-        "angles", "Joint angles over the gait cycle", caption + _band_note(content),
+        "angles", "Joint angles over the gait cycle", caption + band_note(content),
         (1, 3), (10, 3.0), fill,
     )  # fmt: skip
-    return Section("angles", "Joint angles", figure + _legend(content, bodies))
+    return Section("angles", "Joint angles", figure + legend_of(content, bodies))
 
 
 def moments(content: Content) -> Section:
-    """Net joint moments by inverse dynamics against the measured band."""
+    """Net joint moments by inverse dynamics, and their powers, against the measured band."""
     bodies = content.walking_with("joint_torque")
     if not bodies:
         return Section("moments", "Joint moments", absent(content.why_not("joint_torque")))
 
     def fill(panels: list[Axes]) -> None:
-        for panel, (name, title) in zip(panels, _MOMENTS.items(), strict=True):
-            _reference(panel, content.reference, f"{name}_moment", 1.0)
+        named = {f"{n}_moment": t for n, t in _MOMENTS.items()}
+        named |= {f"{n}_power": t for n, t in _POWERS.items()}
+        for panel, (name, title) in zip(panels, named.items(), strict=True):
+            reference_band(panel, content.reference, name, 1.0)
             for index, body in content.numbered(bodies):
-                _both_legs(panel, index, _columns(body, "joint_torque", name, 1 / body.mass))
+                both_legs(panel, index, of_gait(body, name), band=True)
             panel.set_title(title)
         figures.percent_axis(panels)
 
-    caption = "Net moments by inverse dynamics; right leg solid, left leg dashed. "
+    caption = (
+        "Net moments by inverse dynamics, and their powers: + where the joint gives energy. Right "
+        f"leg solid, left leg dashed. {_STRIDES} "
+    )
     figure = figures.draw(
-        "moments", "Joint moments over the gait cycle", caption + _band_note(content),
-        (1, 3), (10, 3.0), fill,
+        "moments", "Joint moments and powers over the gait cycle", caption + band_note(content),
+        (2, 3), (10, 5.6), fill,
     )  # fmt: skip
-    return Section("moments", "Joint moments", figure + _legend(content, bodies))
+    return Section("moments", "Joint moments and powers", figure + legend_of(content, bodies))
 
 
 def ground(content: Content) -> Section:
-    """Vertical and fore-aft ground reaction force in body weights."""
+    """Ground reaction force in body weights; the lateral one where a body has one."""
     channel = "ground_reaction_force"
     bodies = content.walking_with(channel)
     if not bodies:
         return Section("ground", "Ground reaction force", absent(content.why_not(channel)))
+    shown = [name for name in _FORCES if any(of_gait(body, name) for body in bodies)]
+    if not shown:
+        return Section(
+            "ground", "Ground reaction force", absent("Left out: no body mass is known.")
+        )
 
     def fill(panels: list[Axes]) -> None:
-        for panel, (name, (axis, title)) in zip(panels, _FORCES.items(), strict=True):
-            _reference(panel, content.reference, name, 1.0)
+        for panel, name in zip(panels, shown, strict=True):
+            reference_band(panel, content.reference, name, 1.0)
             for index, body in content.numbered(bodies):
-                both = {s: body.over_cycle(channel, s, s)[..., axis] for s in _SIDES}
-                _both_legs(panel, index, {s: f / body.weight for s, f in both.items()})
-            panel.set_title(title)
+                both_legs(panel, index, of_gait(body, name), band=True)
+            panel.set_title(_FORCES[name])
         figures.percent_axis(panels)
 
-    caption = f"Right foot solid, left foot dashed. {_band_note(content)}"
+    caption = f"Right foot solid, left foot dashed. {_STRIDES} {band_note(content)}"
     figure = figures.draw(
-        "ground", "Ground reaction force over the gait cycle", caption, (1, 2), (10, 3.2), fill
-    )
-    return Section("ground", "Ground reaction force", figure + _legend(content, bodies))
+        "ground", "Ground reaction force over the gait cycle", caption, (1, len(shown)),
+        (10, 3.2), fill,
+    )  # fmt: skip
+    return Section("ground", "Ground reaction force", figure + legend_of(content, bodies))
 
 
 def muscles(content: Content) -> Section:
@@ -122,16 +139,16 @@ def muscles(content: Content) -> Section:
     bodies = content.walking_with("activation")
     if not bodies:
         return Section("muscles", "Muscle activation", absent(content.why_not("activation")))
-    names = _of_the_leg(bodies[0], "activation")
+    names = of_the_leg(bodies[0], "activation")
     rows = -(-len(names) // 3)
 
     def fill(panels: list[Axes]) -> None:
         for panel, name in zip(panels, names, strict=False):
             heard = _emg(panel, content.reference, name)
             for index, body in content.numbered(bodies):
-                _both_legs(panel, index, _columns(body, "activation", name, 1.0))
+                both_legs(panel, index, columns(body, "activation", name, 1.0))
             panel.set_ylim(0, 1.02)
-            panel.set_title(_called(name) if heard else f"{_called(name)} (no EMG)")
+            panel.set_title(called(name) if heard else f"{called(name)} (no EMG)")
         for panel in panels[len(names) :]:
             panel.set_visible(False)
         figures.percent_axis(panels)
@@ -144,7 +161,7 @@ def muscles(content: Content) -> Section:
     )
     title = "Muscle activation over the gait cycle"
     figure = figures.draw("muscles", title, caption, (rows, 3), (10, 2.1 * rows), fill)
-    return Section("muscles", "Muscle activation", figure + _legend(content, bodies))
+    return Section("muscles", "Muscle activation", figure + legend_of(content, bodies))
 
 
 def loads(content: Content) -> Section:
@@ -157,9 +174,9 @@ def loads(content: Content) -> Section:
     def fill(panels: list[Axes]) -> None:
         for panel, joint in zip(panels, ("hip", "knee", "ankle"), strict=True):
             for index, body in content.numbered(bodies):
-                both = _columns(body, channel, joint, 1 / body.weight)
+                both = columns(body, channel, joint, 1 / body.weight)
                 size = {side: np.linalg.norm(force, axis=-1) for side, force in both.items()}
-                _both_legs(panel, index, size)
+                both_legs(panel, index, size)
             if joint == "knee":
                 panel.axhspan(*_KNEE_PEAK, color=figures.REFERENCE, alpha=0.3, lw=0)
             panel.set_ylim(bottom=0)
@@ -173,7 +190,7 @@ def loads(content: Content) -> Section:
     )
     title = "Joint contact force over the gait cycle"
     figure = figures.draw("loads", title, caption, (1, 3), (10, 3.0), fill)
-    return Section("loads", "Joint contact force", figure + _legend(content, bodies, False))
+    return Section("loads", "Joint contact force", figure + legend_of(content, bodies, False))
 
 
 def energy(content: Content) -> Section:
@@ -182,20 +199,20 @@ def energy(content: Content) -> Section:
     bodies = content.walking_with(channel)
     if not bodies:
         return Section("energy", "Metabolic power", absent(content.why_not(channel)))
-    names = _of_the_leg(bodies[0], channel)
+    names = of_the_leg(bodies[0], channel)
     height = 0.8 / len(bodies)
 
     def fill(panels: list[Axes]) -> None:
         for row, (index, body) in enumerate(content.numbered(bodies)):
             total = body.all_over_cycle(channel, "r").sum(axis=2) / body.mass
-            _both_legs(panels[0], index, {"r": total})
+            both_legs(panels[0], index, {"r": total})
             at = np.arange(len(names)) + (row - (len(bodies) - 1) / 2) * height
             each = [_mean_power(body, name) for name in names]
             panels[1].barh(at, each, height=0.9 * height, color=figures.colour(index))
         panels[0].set_title("All muscles over the cycle of the right leg (W/kg)")
         panels[0].set_ylim(bottom=0)
         figures.percent_axis(panels[:1])
-        panels[1].set_yticks(range(len(names)), [_called(name) for name in names])
+        panels[1].set_yticks(range(len(names)), [called(name) for name in names])
         panels[1].invert_yaxis()
         panels[1].grid(axis="y", visible=False)
         panels[1].set_title("Mean of each muscle, both legs (W/kg)")
@@ -203,45 +220,13 @@ def energy(content: Content) -> Section:
     caption = "Metabolic rate of the muscles (Bhargava et al. 2004), without the basal rate."
     title = "Metabolic power of the muscles"
     figure = figures.draw("energy", title, caption, (1, 2), (10, 3.4), fill, gap=2.0)
-    return Section("energy", title, figure + _legend(content, bodies, False))
-
-
-def _of_the_leg(body: Shown, channel: str) -> list[str]:
-    """Muscles of the right leg by their name without the side."""
-    return [name[:-2] for name in body.motion.labels(channel) if name.endswith("_r")]
-
-
-def _called(muscle: str) -> str:
-    return _MUSCLES.get(muscle, muscle.replace("_", " "))
-
-
-def _columns(body: Shown, channel: str, name: str, factor: float) -> dict[str, Array]:
-    """side -> cycles of `name` on that side, times a factor, for the sides that are there."""
-    labels = body.motion.labels(channel)
-    return {
-        side: factor * body.over_cycle(channel, f"{name}_{side}", side)
-        for side in _SIDES
-        if f"{name}_{side}" in labels
-    }
+    return Section("energy", title, figure + legend_of(content, bodies, False))
 
 
 def _mean_power(body: Shown, muscle: str) -> float:
     columns = [n for n in body.motion.labels("metabolic_rate") if n[:-2] == muscle]
     both = sum(body.motion.column("metabolic_rate", n)[body.inside_cycles] for n in columns)
     return float(np.mean(both) / body.mass)
-
-
-def _both_legs(panel: Axes, index: int, curves: Mapping[str, Array]) -> None:
-    """Draw cycles by side: the right one with its single strides, the left one dashed."""
-    for side, style in (("l", (0, (3, 1.5))), ("r", "-")):
-        if side in curves and len(curves[side]):
-            figures.cycles(panel, PERCENT, curves[side], index, style, faint=side == "r")
-
-
-def _reference(panel: Axes, reference: Reference | None, name: str, factor: float) -> None:
-    if reference is not None and name in reference.curves:
-        curve = reference.curves[name]
-        figures.band(panel, PERCENT, curve.mean * factor, np.nan_to_num(curve.sd) * factor)
 
 
 def _emg(panel: Axes, reference: Reference | None, muscle: str) -> bool:
@@ -256,16 +241,3 @@ def _emg(panel: Axes, reference: Reference | None, muscle: str) -> bool:
     on = mean > _EMG_ON * mean.max()
     panel.fill_between(PERCENT, 0.985, 1.02, where=on, color=figures.SOFT, lw=0, step="mid")
     return True
-
-
-def _band_note(content: Content) -> str:
-    if content.reference is None:
-        return "There is no reference."
-    return f"Grey: {content.reference.people}; mean dashed, bands one and two standard deviations."
-
-
-def _legend(content: Content, bodies: Sequence[Shown], reference: bool = True) -> str:
-    entries = [(one.label, figures.colour(i), False) for i, one in content.numbered(bodies)]
-    if reference and content.reference is not None:
-        entries.append((content.reference.name, figures.REFERENCE, True))
-    return legend(entries)

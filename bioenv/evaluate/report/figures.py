@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioenv.evaluate.statistics import bootstrap_band
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -19,6 +21,7 @@ Array = NDArray[np.float64]
 # Okabe and Ito's colours: told apart by colour-blind readers and in grey print.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 REFERENCE = "#8a94a0"
+_RESAMPLES = 100  # enough for a drawing
 INK, SOFT, RULE = "#1b2430", "#5b6770", "#dfe4e8"
 
 _STYLE: dict[str, Any] = {
@@ -134,6 +137,12 @@ def cycles(
     if faint and len(curves) > 1:
         axes.plot(x, curves[:12].T, color=colour(index), lw=0.5, alpha=0.25)
     axes.plot(x, curves.mean(axis=0), color=colour(index), ls=style)
+
+
+def stride_band(axes: Axes, x: Array, curves: Array, index: int) -> None:
+    """The simultaneous 95 % band of the next cycle of motion `index`, from cycles (n, len(x))."""
+    found = bootstrap_band(curves, "stride", resamples=_RESAMPLES)
+    axes.fill_between(x, found.low, found.high, color=colour(index), alpha=0.12, lw=0)
 
 
 def percent_axis(axes: Sequence[Axes]) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bioenv.evaluate.bands import PEOPLE
 from bioenv.evaluate.compare import between_people, pooled_rmse
 from bioenv.evaluate.gait import JOINTS
+from bioenv.evaluate.likeness import GROUPS
 from bioenv.evaluate.report import figures
 from bioenv.evaluate.report.content import Content
 from bioenv.evaluate.report.page import Section, hint
@@ -36,7 +37,14 @@ _LINES = (
     _Line("cost_of_transport", "Metabolic cost of transport, gross"),
     _Line("gross_metabolic_power", "Metabolic power, gross"),
     _Line("knee_contact_peak", "Knee contact force, peak"),
+    _Line("hip_contact_peak", "Hip contact force, peak"),
+    _Line("emg_matched", "EMG channels with r of 0.6 or more"),
     _Line("cost_total", "Shared cost"),
+    _Line("distance_held_out", "Distance from people, what it was not made for"),
+    *(
+        _Line(f"distance_{group}", f"Distance from people, {group.replace('_', ' ')}")
+        for group in GROUPS
+    ),
 )
 
 
@@ -55,7 +63,7 @@ def summary(content: Content, scores: Sequence[Sequence[ScoreLike]]) -> Section:
     note = (
         f"✓ and ✗: within its limit or not. {AIMED}: the movement was made for it, so it is a fit. "
         "In italics: what was not measured in this person but published of others; sources in the "
-        "table of scores."
+        "table of scores. Distances: 1 is as far from the reference as other people are."
     )
     table = (
         f'<div class="table"><table class="summary"><thead><tr><th></th>{heads}<th>unit</th></tr>'
@@ -84,6 +92,8 @@ def _cell(score: ScoreLike) -> str:
 
 def _of_people(line: _Line, person: Reference | None) -> str:
     """The person's own figure, else what is known of people, in italics."""
+    if line.score.startswith("distance_"):
+        return "<em>1</em>"
     own = _measured(line.score, person) if person is not None else None
     if own is not None:
         return number(own)

@@ -18,7 +18,7 @@ _JOINT = {"hip_flexion": "hip", "knee_angle": "knee", "ankle_angle": "ankle"}
 
 def verdict(one: Shown, scores: Sequence[ScoreLike], reference: Reference | None) -> str:
     """One to three sentences on one motion."""
-    said = [_movement(one, reference), _distance(one, reference), _checks(scores)]
+    said = [_movement(one, reference), _distance(one, reference), _people(scores), _checks(scores)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -64,6 +64,20 @@ def _distance(one: Shown, reference: Reference | None) -> str:
         f"Hip, knee and ankle are {pooled:.1f}° from {reference.name} (root mean square), most at "
         f"the {_JOINT[worst]}: {found[worst].rmse:.1f}°, up to {abs(miss[at]):.0f}° {more} {verb} "
         f"at {at}\u00a0% of the gait cycle."
+    )
+
+
+def _people(scores: Sequence[ScoreLike]) -> str:
+    """Whether it could be at all, and how human it is in what it was not made for."""
+    by_name = {score.name: score for score in scores}
+    possible, held = by_name.get("physically_possible"), by_name.get("distance_held_out")
+    if possible is not None and not possible.ok:
+        return f"It is not physically possible: {possible.source.rpartition('; ')[2]}."
+    if held is None:
+        return ""
+    return (
+        f"In what it was not made for it is {held.value:.1f} times as far from the reference as "
+        "another person."
     )
 
 

@@ -80,7 +80,7 @@ def rollout(
     Returns:
         A Motion at the physics rate (150 Hz for walker2d): every frame holds positions,
         forces and accelerations of one instant. ``meta`` tells task, seed, mass, what was rewarded
-        and how it ended.
+        and how it ended; ``goal`` is the last one, ``mean_goal`` the mean over the episode.
     """
     if not (np.isfinite(seconds) and seconds > 0):
         raise BioenvError(f"seconds must be positive, got {seconds!r}")
@@ -91,10 +91,11 @@ def rollout(
     observation, _ = env.reset(seed=seed)
     recorder = Recorder(env.model)
     env.on_substep = recorder
-    ended, rewards = "time", []
+    ended, rewards, goals = "time", [], []
     for _ in range(max(1, round(seconds / env.task.control_dt))):
         observation, reward, terminated, _, info = env.step(policy.act(observation))
         rewards.append(float(reward[0]))
+        goals.append(env.state.goal[0].copy())
         if terminated[0]:
             ended = "terminated"
             break
@@ -106,6 +107,7 @@ def rollout(
         "mean_reward": float(np.mean(rewards)),
         "success": bool(info["success"][0]),
         "goal": env.state.goal[0].tolist(),
+        "mean_goal": np.mean(goals, axis=0).tolist(),
         "rewarded": list(env.task.rewarded),
         "control_dt": env.task.control_dt,
         "timestep": env.simulation.timestep,

@@ -190,7 +190,7 @@ def _common(alike: Sequence[Likeness | None]) -> tuple[str, ...]:
 
 def _speed_error(one: Evaluation) -> float:
     meta = one.motions[0].meta
-    goal = meta.get("goal") or []
+    goal = meta.get("mean_goal") or meta.get("goal") or []
     commanded = goal[0] if "speed" in meta.get("rewarded", ()) and goal else None
     wanted = commanded or (one.reference.figure("speed") if one.reference is not None else None)
     value = _value(one, "speed")

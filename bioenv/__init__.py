@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from bioenv.evaluate import Evaluation as Evaluation
     from bioenv.evaluate import Score as Score
     from bioenv.evaluate import evaluate as evaluate
+    from bioenv.evaluate.whatif import whatif as whatif
     from bioenv.learn.consistency import check as check
     from bioenv.models import Model as Model
     from bioenv.models import Subject as Subject
@@ -84,6 +85,7 @@ _PUBLIC = {
     "tasks": "bioenv.envs.task",
     "tolerance": "bioenv.envs.terms",
     "train": "bioenv.agents.training",
+    "whatif": "bioenv.evaluate.whatif",
 }
 _PACKAGES = ("agents", "diff", "envs", "evaluate", "inverse", "learn", "models")
 

@@ -12,7 +12,9 @@ from bioenv import __version__
 from bioenv.commands import arguments
 from bioenv.commands.parsers_check import add_check
 from bioenv.commands.parsers_lab import add_import, add_inverse
+from bioenv.commands.parsers_leaderboard import add_leaderboard
 from bioenv.commands.parsers_learn import add_pinn
+from bioenv.commands.parsers_whatif import add_whatif
 from bioenv.commands.parsing import OVERWRITE, Commands, command, force
 from bioenv.errors import BioenvError
 
@@ -63,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"bioenv {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     lab = (add_import, add_inverse, add_check, add_pinn)
-    for add in (_tasks, _models, _train, _rollout, _solve, *lab, _evaluate, _view):
+    judge = (_evaluate, add_leaderboard)
+    for add in (_tasks, _models, _train, _rollout, _solve, add_whatif, *lab, *judge, _view):
         added = add(commands)
         added.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser

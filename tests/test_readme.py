@@ -74,7 +74,8 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_shown_commands_are_commands(page: Path) -> None:
-    folders = {"train": ("recipes",), "solve": ("recipes", "solve")}
+    solving = ("recipes", "solve")
+    folders = {"train": ("recipes",), "solve": solving, "whatif": solving}
     for block in _blocks(page, "console"):
         for line in block.splitlines():
             words = line.partition("#")[0].split()

@@ -68,8 +68,8 @@ class Plans:
 
     @classmethod
     def load(cls, folder: Path, model: Model) -> Plans:
-        """From every motion file (``*.nc``) of a folder."""
-        return cls.of([Motion.load(path) for path in sorted(folder.glob("*.nc"))], model)
+        """From the solutions (``*/motion.nc``) that ``bioenv solve --sweep`` wrote into a folder."""
+        return cls.of([Motion.load(path) for path in sorted(folder.glob("*/motion.nc"))], model)
 
     def at(self, name: str, speed: Array, phase: Array) -> Array:
         """(B, n) a table at ``speed`` (B,) m/s, held at the ends, and ``phase`` (B,); bilinear."""

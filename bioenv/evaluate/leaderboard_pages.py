@@ -70,6 +70,9 @@ def _columns(board: Leaderboard) -> list[tuple[str, Callable[[Entry], str]]]:
     ]
 
 
+_WORDS = (1, 2)  # columns of `rows` that are read from the left: walker and verdict
+
+
 def _group(name: str) -> Callable[[Entry], str]:
     return lambda entry: _number(entry.held_out_groups.get(name, float("nan")))
 
@@ -97,10 +100,11 @@ def _markdown(board: Leaderboard) -> str:
 def _html(board: Leaderboard) -> str:
     head, *body = rows(board)
     cells = "".join(f"<th>{escape(title)}</th>" for title in head)
+    kinds = ['class="number"' if i not in _WORDS else 'class="words"' for i in range(len(head))]
     lines = "".join(
-        "<tr>" + "".join(f'<td class="number">{escape(cell)}</td>' for cell in one) + "</tr>"
-        for one in body
-    )
+        "<tr>" + "".join(f"<td {k}>{escape(c)}</td>" for k, c in zip(kinds, one, strict=True))
+        + "</tr>" for one in body
+    )  # fmt: skip
     table = (
         f'<div class="table"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>'
         f"</div>{hint(_NOTE)}"

@@ -17,8 +17,8 @@ from bioenv.paths import agent_file
 
 @pytest.fixture(scope="module")
 def motions() -> list[Motion]:
-    folder = agent_file("solutions", "walk-speeds")
-    return [Motion.load(path) for path in sorted(folder.glob("*.nc"))]
+    folder = agent_file("plans", "walk-speeds")
+    return [Motion.load(path) for path in sorted(folder.glob("*/motion.nc"))]
 
 
 @pytest.fixture(scope="module")

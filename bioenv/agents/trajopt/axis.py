@@ -10,6 +10,7 @@ import numpy as np
 
 from bioenv.agents.trajopt.recipe import SolveRecipe
 from bioenv.errors import BioenvError
+from bioenv.models.interventions import NEUTRAL
 
 _USUAL = {"strength": 1.0, "gravity": 9.81, "smoothing": 1.0, "softness": 1.0, "goals": 0.0}
 """Values that a recipe has where it does not say."""
@@ -47,8 +48,10 @@ def parse(text: str) -> Axis:
     # Twelve digits: 0.8 is 0.8, not 0.8000000000000003.
     found = tuple(sorted({float(f"{value:.12g}") for value in values}))
     if not key or len(found) < 2 or not np.isfinite(found).all():
-        raise fault if not key or not found else BioenvError(
-            f"--sweep {key}: two different finite values or more, not {listed!r}"
+        raise (
+            fault
+            if not key or not found
+            else BioenvError(f"--sweep {key}: two different finite values or more, not {listed!r}")
         )
     return Axis(key, found)
 
@@ -58,6 +61,8 @@ def own_value(recipe: SolveRecipe, key: str) -> float | None:
     head, _, rest = key.partition(".")
     if head in ("strength", "gravity", "smoothing", "softness"):
         found: Any = recipe.parameters.get(key, _USUAL[head])
+    elif head in NEUTRAL:
+        found = recipe.changes.get(key, NEUTRAL[head])
     elif rest:
         found = (getattr(recipe, head, None) or {}).get(rest, _USUAL.get(head))
     else:

@@ -80,6 +80,8 @@ def _told(problem: Problem) -> dict[str, Any]:
     }  # fmt: skip
     if problem.added_mass:
         told["added_mass_kg"] = dict(problem.added_mass)
+    if problem.changes:
+        told["changes"] = dict(problem.changes)
     return told
 
 

@@ -14,6 +14,7 @@ from bioenv.agents.trajopt import goals as goals_
 from bioenv.agents.trajopt.tracks import Track
 from bioenv.errors import BioenvError, unknown
 from bioenv.models import Model
+from bioenv.models.interventions import one_sided
 from bioenv.models.skeleton import floating
 
 Symmetry = Literal["none", "cycle", "mirror", "sides"]
@@ -53,6 +54,7 @@ class Problem:
             an iteration is dearer, but large joint loads take far fewer of them.
         tracks: curves that the goal "tracking" follows.
         added_mass: kg by body that `model` carries beyond its file; told with the result.
+        changes: interventions that `model` has had, see :mod:`bioenv.models.interventions`; told.
 
     Raises BioenvError for unknown names, bounds that cross and values that are not finite.
     """
@@ -75,6 +77,7 @@ class Problem:
     gauss_newton: bool = True
     tracks: tuple[Track, ...] = ()
     added_mass: Mapping[str, float] = field(default_factory=lambda: _NONE)
+    changes: Mapping[str, float] = field(default_factory=lambda: _NONE)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "goals", goals_.checked(self.goals))
@@ -86,6 +89,7 @@ class Problem:
         for name in (*self.start, *self.finish, *self.bounds, *filter(None, [self.travel])):
             self.model.coordinate_index(name)
         self._check_sides()
+        self._check_likeness()
         for track in self.tracks:
             track.force(self.model)
         if (goals_.TRACKING in self.goals) != bool(self.tracks):
@@ -108,8 +112,19 @@ class Problem:
             i = self.model.coordinate_index(name)
             if self.symmetry == "sides" and mirror[i] < i:
                 raise BioenvError(
-                    f"with symmetry \"sides\" {name} is {names[mirror[i]]}: give that one alone"
+                    f'with symmetry "sides" {name} is {names[mirror[i]]}: give that one alone'
                 )
+
+    def _check_likeness(self) -> None:
+        """A stride whose halves mirror one another needs a body that does."""
+        if self.symmetry not in ("mirror", "sides"):
+            return
+        unlike = one_sided({**self.parameters, **self.added_mass, **self.changes})
+        if unlike:
+            raise BioenvError(
+                f"{', '.join(unlike)} makes the sides unlike, and half a stride does not tell the "
+                "other half: solve a whole one, --set symmetry=cycle with twice mesh and duration"
+            )
 
     def coordinate_bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """(nq,) lowest and highest coordinates: the given ones, else the soft range and a bit."""

@@ -60,9 +60,7 @@ def starts(
     return chosen
 
 
-def _start(
-    recipe: SolveRecipe, out: Path, workshop: Workshop, tell: Callable[[str], None]
-) -> Row:
+def _start(recipe: SolveRecipe, out: Path, workshop: Workshop, tell: Callable[[str], None]) -> Row:
     folder = out / f"start-{recipe.seed}"
     folder.mkdir(exist_ok=True)
     problem, stages = recipe.problem(), recipe.stages()

@@ -29,6 +29,7 @@ from bioenv.agents.trajopt.watch import LAST_ITERATE, Iterate, restore
 from bioenv.agents.trajopt.workshop import Workshop
 from bioenv.diff.symbolic.model import build
 from bioenv.errors import BioenvError
+from bioenv.models.interventions import NEUTRAL
 
 SWEEP = "sweep.json"
 Row = dict[str, Any]
@@ -102,7 +103,7 @@ class Sweep:
         clock = time.process_time()
         recipe = self.recipe.changed([f"{self.axis.key}={self.axis.values[i]:.12g}"])
         problem, shop = recipe.problem(), self.workshop
-        if self.axis.key.startswith("mass."):  # other equations
+        if self.axis.key.partition(".")[0] in ("mass", *NEUTRAL):  # other equations
             shop = Workshop(build(problem.model), shop.evaluation)
         problem, stages = replace(problem, model=shop.symbolic.model), recipe.stages()
         guess: Iterate | Trajectory

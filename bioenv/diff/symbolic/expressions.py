@@ -6,7 +6,15 @@ import casadi as ca
 import numpy as np
 from numpy.typing import NDArray
 
-from bioenv.diff.symbolic import contact_law, couplers, joint_load, muscles_symbolic, passive, rigid
+from bioenv.diff.symbolic import (
+    contact_law,
+    cords,
+    couplers,
+    joint_load,
+    muscles_symbolic,
+    passive,
+    rigid,
+)
 from bioenv.diff.symbolic.contact_pairs import ContactPoint
 from bioenv.diff.symbolic.limits_symbolic import limit_torque
 from bioenv.diff.symbolic.parameters import Parameters
@@ -43,7 +51,7 @@ class Expressions:
         self.limit = limit_torque(mj, self.q, self.v, self.a, self.smoothing)
         self.passive = passive.passive_torque(
             mj, self.q, self.v, get.get("stiffness"), self.damping
-        )
+        ) + cords.cord_torque(mj, self.q, self.smoothing)
         self.coupler = couplers.coupler_torque(mj, self.q, self.v, self.a)
         self.joint_contact = joint_load.contact_forces(
             model, self.kin, self.loads, fitted.pull, self.muscles.force, powers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from bioenv.diff.symbolic import couplers
+from bioenv.diff.symbolic import cords, couplers
 from bioenv.errors import BioenvError
 from bioenv.models.model import Model
 
@@ -30,7 +30,8 @@ def check_supported(model: Model) -> None:
     tied = mj.eq_type != couplers.JOINT
     found += [f"equality constraint {mj.eq(int(i)).name or int(i)}" for i in np.flatnonzero(tied)]
     for tendon in range(mj.ntendon):
-        for what in ("stiffness", "damping", "frictionloss", "limited", "armature"):
+        told = () if cords.fixed(mj, tendon) else ("stiffness",)
+        for what in (*told, "stiffnesspoly", "damping", "frictionloss", "limited", "armature"):
             if np.any(getattr(mj, f"tendon_{what}")[tendon]):
                 found.append(f"{what} of tendon {mj.tendon(tendon).name!r}")
     for muscle, name in enumerate(model.muscles):

@@ -45,7 +45,7 @@ FREE = Task(
     description="walk at a commanded speed, no reference; success: no fall, mean speed within 15 %",
 )
 
-PLANS = Plans.load(agent_file("solutions", "walk-speeds"), models.load(MODEL))
+PLANS = Plans.load(agent_file("plans", "walk-speeds"), models.load(MODEL))
 """Optimal gaits of the body, 0.6 to 2.0 m/s: ``bioenv solve predict-walk --set model=MODEL --sweep
 speed=0.6:2.0:8``."""
 

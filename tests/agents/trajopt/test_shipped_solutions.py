@@ -20,6 +20,7 @@ from bioenv.motion import Motion
 from bioenv.paths import agent_file
 
 FOLDERS = sorted(p for p in agent_file("solutions").iterdir() if p.is_dir())
+PLANS = sorted(p for p in agent_file("plans", "walk-speeds").iterdir() if p.is_dir())
 
 
 def recipe_of(folder: Path) -> SolveRecipe:
@@ -27,7 +28,7 @@ def recipe_of(folder: Path) -> SolveRecipe:
     return load_recipe(figures["recipe"]).changed(figures["settings"])
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+@pytest.mark.parametrize("folder", [*FOLDERS, *PLANS], ids=lambda p: p.name)
 def test_conditions_of_optimality_hold(folder: Path) -> None:
     """Feasible to 1e-6, stationary and complementary as the recipe's last stage asks."""
     figures = json.loads((folder / "solution.json").read_text())
@@ -60,6 +61,18 @@ def test_mujoco_finds_no_forces_missing(folder: Path) -> None:
     assert found["root_force_between"] <= 2.0
     for name in ("root_force", "root_force_between"):  # there of half a stride: other end weights
         assert found[name] == pytest.approx(figures["mujoco"][name], rel=0.05), name
+
+
+def test_plans_cost_least_at_the_speed_that_people_choose() -> None:
+    """1.1 to 1.4 m/s; gross, that is with the 1.2 W/kg of a body at rest."""
+    sweep = json.loads(agent_file("plans", "walk-speeds", "sweep.json").read_text())
+    speed = np.array([point["speed"] for point in sweep["points"]])
+    rate = np.array([point["metabolic_rate"] for point in sweep["points"]]) + 1.2
+    order = speed.argsort()
+    speed, cost = speed[order], (rate / speed)[order]
+    i = int(cost.argmin())
+    a, b, _ = np.polyfit(speed[i - 1 : i + 2], cost[i - 1 : i + 2], 2)
+    assert 1.1 <= -b / (2 * a) <= 1.4
 
 
 def test_the_predicted_walk_is_near_people_who_were_never_shown_to_it() -> None:

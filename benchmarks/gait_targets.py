@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/gait_targets.py [speeds] [pushes] [people] [--policy NAME]
 
 speeds: the policy of WalkSpeeds at one commanded speed after another, 20 s each: error of the mean
-speed over whole strides, stride, cadence, duty factor, gross cost of transport, and people's stride
-length at that speed (Grieve and Gear 1966: length grows with speed to the power 0.42).
-pushes: what share of walkers recovers from a change of velocity by 0.3 m/s at 100 phases, both ways.
+speed over whole strides, stride, cadence, duty factor, gross cost of transport, and the stride
+length of people at that speed (Grieve and Gear 1966: length grows with speed to the power 0.42).
+pushes: share of walkers that recover from a change of velocity by 0.3 m/s, 100 phases, both ways.
 people: survival and success by the size of the person, 32 people, 20 s.
 """
 
@@ -88,9 +88,7 @@ def judged_over(policy: Policy, episodes: int) -> Outcome:
 
 def pushes(name: str | None) -> None:
     """One row a policy."""
-    print(
-        "| policy | recover from 0.3 m/s, % | pushed forward | backward | worst tenth of the cycle |"
-    )
+    print("| policy | recover, % | pushed forward | backward | worst tenth of the cycle |")
     print("|---|---|---|---|---|")
     for one in (name,) if name else WALKERS:
         found = recovery(Policy.load(one))

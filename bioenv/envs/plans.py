@@ -68,7 +68,7 @@ class Plans:
 
     @classmethod
     def load(cls, folder: Path, model: Model) -> Plans:
-        """From the solutions (``*/motion.nc``) that ``bioenv solve --sweep`` wrote into a folder."""
+        """From what ``bioenv solve --sweep`` wrote into a folder (``*/motion.nc``)."""
         return cls.of([Motion.load(path) for path in sorted(folder.glob("*/motion.nc"))], model)
 
     def at(self, name: str, speed: Array, phase: Array) -> Array:

@@ -18,6 +18,7 @@ CATALOG = {
     "bioenv/WalkPeople-v0": "walk_people",
     "bioenv/Walk3D-v0": "walk_3d",
     "bioenv/Run-v0": "run",
+    "bioenv/Run3D-v0": "run_3d",
 }
 """Task id -> module of bioenv.envs.catalog whose ``TASK`` it is."""
 

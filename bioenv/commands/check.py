@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from bioenv.commands.files import claim_report
-from bioenv.commands.listing import table
 from bioenv.commands.trial_files import read_body
 from bioenv.errors import BioenvError
+from bioenv.evaluate.aligned import table
 from bioenv.learn.consistency import Noise, check
 from bioenv.learn.consistency_result import LIMIT, Consistency
 from bioenv.models.anatomy import Anatomy

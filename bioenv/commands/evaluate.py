@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bioenv.commands.files import claim
-from bioenv.commands.listing import table
 from bioenv.commands.rollout import roll
 from bioenv.errors import BioenvError
 from bioenv.evaluate.aims import aim_of, described
+from bioenv.evaluate.aligned import table
 from bioenv.evaluate.cost import GOALS
 from bioenv.evaluate.scores import Score, evaluate
 from bioenv.lab import reference as references

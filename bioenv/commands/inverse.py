@@ -10,9 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bioenv.commands.files import claim_folder, made_by_us
-from bioenv.commands.listing import table
 from bioenv.commands.trial_files import read_arguments, read_tasks
 from bioenv.errors import BioenvError
+from bioenv.evaluate.aligned import table
 from bioenv.inverse.analysis import GRAVE, Analysis, Settings
 from bioenv.inverse.outputs import ADJUSTED, FILES, MARK, write
 from bioenv.inverse.pipeline import analyse

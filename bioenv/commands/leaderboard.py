@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bioenv.commands.evaluate import MOTION_FILES
 from bioenv.commands.files import claim, claim_report
-from bioenv.commands.listing import table
 from bioenv.commands.rollout import roll
 from bioenv.errors import BioenvError
 from bioenv.evaluate import leaderboard_pages as pages
+from bioenv.evaluate.aligned import table
 from bioenv.evaluate.leaderboard import leaderboard
 from bioenv.evaluate.walkers import WALKERS, walk
 from bioenv.lab import reference as references

@@ -33,10 +33,11 @@ _TABLES = ("qpos", "qvel", "activation", "excitation", "vertical_force")
 class Plans:
     """Strides of one body at ``speeds`` (k,) m/s, ascending; phase 0 is where they begin.
 
-    tables: "qpos" and "qvel" (k, n, nq), "activation" and "excitation" (k, n, nm), "vertical_force"
-    (k, n, feet) in body weights, at n phases 0, 1/n, ... cycle_s: (k,) stride times. height: m, of
-    the standing pelvis. coordinates and muscles: names of the columns. Another body with
-    coordinates of the same names may follow the angles; what muscles do is of the plans' own.
+    tables: "qpos" and "qvel" (k, n, nq) rad, m and per s, "activation" and "excitation" (k, n, nm)
+    0..1, "vertical_force" (k, n, feet) in body weights, at n phases 0, 1/n, ... cycle_s: (k,) s,
+    stride times. height: m, of the standing pelvis. coordinates and muscles: names of the columns.
+    Another body with coordinates of the same names may follow the angles; what muscles do is of the
+    plans' own.
     """
 
     coordinates: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bioenv.evaluate.aligned import table
 from bioenv.evaluate.whatif import SHOWN, Change, Verdict
 
 
@@ -20,7 +21,7 @@ def changes_table(changes: Mapping[str, Change]) -> str:
         values = [_number(one.before), _number(one.after), change]
         rows.append([name, one.of, *values, _range(one.low, one.high)])
     alone = all(changes[name].low == changes[name].high for name in names)
-    return _aligned([row[:5] for row in rows] if alone else rows, (2, 3, 4, 5))
+    return table([row[:5] for row in rows] if alone else rows, (2, 3, 4, 5))
 
 
 def verdicts_table(verdicts: Sequence[Verdict]) -> str:
@@ -34,7 +35,7 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> str:
             f"{_number(one.change, True)} {one.unit}", _range(one.low, one.high), one.agrees,
             "-" if one.share is None else f"{one.share:.2f}",
         ])  # fmt: skip
-    lines = [_aligned(rows, (3, 4, 6))]
+    lines = [table(rows, (3, 4, 6))]
     if any(one.finding.proxy for one in verdicts):
         lines.append("* another intervention with the same aim: direction only")
     for source in dict.fromkeys(f"{v.finding.id}: {v.finding.source}" for v in verdicts):
@@ -50,16 +51,3 @@ def _number(value: float, sign: bool = False) -> str:
 
 def _range(low: float, high: float) -> str:
     return f"{_number(low, True)} to {_number(high, True)}"
-
-
-def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            text.rjust(width) if i in right else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines)

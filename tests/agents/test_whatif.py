@@ -157,3 +157,8 @@ def test_an_intervention_can_be_swept(tmp_path: Path) -> None:
     for row in rows:
         motion = Motion.load(tmp_path / row["folder"] / "motion.nc")
         assert motion.meta["changes"] == {axis.key: row["value"]}
+
+
+def test_strength_below_nothing_is_refused() -> None:
+    with pytest.raises(BioenvError, match=r"strength\.soleus is a number of at least 0, not -1"):
+        load_recipe("predict-walk").changed(settings_of(["weakness.soleus=-1"]))

@@ -8,6 +8,7 @@ import sys
 import mujoco
 import numpy as np
 import pytest
+from at_rest import at
 
 from bioenv import models
 from bioenv.envs.simulation import Simulation
@@ -26,15 +27,6 @@ def elastic() -> Model:
 @pytest.fixture(scope="module")
 def rigid() -> Model:
     return models.load("walker2d")
-
-
-def posed(model: Model, angles: dict[str, float]) -> mujoco.MjData:
-    data = mujoco.MjData(model.mj)
-    data.qpos[:] = model.home
-    for name, value in angles.items():
-        data.qpos[model.coordinate_index(name)] = value
-    mujoco.mj_forward(model.mj, data)
-    return data
 
 
 def test_the_file_is_what_its_script_writes():
@@ -57,7 +49,7 @@ def test_fibers_are_those_of_walker2d_while_the_tendon_is_slack(elastic, rigid):
             for joint, low, high in (("knee_angle", 0.0, 1.2), ("ankle_angle", -0.4, 0.3))
             for side in "rl"
         }
-        ours, theirs = posed(elastic, angles), posed(rigid, angles)
+        ours, theirs = at(elastic, **angles), at(rigid, **angles)
         mine, other = elastic.muscle, rigid.muscle
         fibers = [
             (d.actuator_length - p.tendon_slack_length) / p.optimal_fiber_length
@@ -84,7 +76,7 @@ def _arms(model: Model, data: mujoco.MjData) -> np.ndarray:
 def test_stretch_shortens_the_muscle_by_as_much(elastic, muscle):
     i = elastic.muscle_index(f"{muscle}_r")
     lengths = [
-        posed(elastic, {f"{muscle}_stretch_r": x, "ankle_angle_r": 0.0}).actuator_length[i]
+        at(elastic, **{f"{muscle}_stretch_r": x, "ankle_angle_r": 0.0}).actuator_length[i]
         for x in (0.0, 0.01)
     ]
     assert lengths[0] - lengths[1] == pytest.approx(0.01, abs=2e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
+from at_rest import at
 from numpy.typing import NDArray
 
 from bioenv.diff.symbolic.model import build
@@ -17,16 +18,6 @@ Array = NDArray[np.float64]
 
 def plain() -> Model:
     return load("walker2d")
-
-
-def at(model: Model, **angles: float) -> mujoco.MjData:
-    """MuJoCo's state at rest in the home pose with these coordinates."""
-    data = mujoco.MjData(model.mj)
-    data.qpos[:] = model.home
-    for name, value in angles.items():
-        data.qpos[model.coordinate_index(name)] = value
-    mujoco.mj_forward(model.mj, data)
-    return data
 
 
 # ---- mass and strength

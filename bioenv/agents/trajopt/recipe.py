@@ -170,7 +170,10 @@ class SolveRecipe:
     def _with(self, key: str, value: Any) -> SolveRecipe:
         head, _, rest = key.partition(".")
         if head in ("strength", "gravity", "smoothing", "softness"):
-            return replace(self, parameters={**self.parameters, key: _number(key, value)})
+            number = _number(key, value)
+            if not number >= 0.0:
+                raise BioenvError(f"{key} is a number of at least 0, not {value!r}")
+            return replace(self, parameters={**self.parameters, key: number})
         if head in NEUTRAL:
             return replace(self, changes={**self.changes, key: _number(key, value)})
         if rest and head in _SECTIONS[:-1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bioenv.envs import terms
-from bioenv.envs.catalog import run
+from bioenv.envs.catalog import run, walk_3d
 
 _CROSSED = 1e-4  # m: runners' feet land near the middle line, so that only crossing it counts
 
@@ -14,8 +14,7 @@ TASK = replace(
     model="legs3d",
     rewards={
         **run.TASK.rewards,
-        "level": (0.2, terms.level()),
-        "way": (0.3, terms.on_the_way(margin=0.3)),
+        **walk_3d.SIDEWAYS,
         "feet_apart": (-0.3, terms.feet_apart(_CROSSED)),
     },
     description="run at a commanded speed in 3-D, no reference; success as Run",

@@ -83,15 +83,21 @@ CHANNELS: Mapping[str, Channel] = MappingProxyType(
 class Signal:
     """Values of one channel: (T, labels[, 3]) float64, read-only, and where they come from.
 
-    Raises BioenvError for non-numeric values, repeated labels or an unknown source.
+    band: (T, labels[, 3], 2) lower and upper end of the 90 % interval of an estimate, or None.
+    flag: (T,) True where the estimator says that it is out of its depth, or None.
+    Raises BioenvError for non-numeric values, repeated labels, an unknown source, or a band or
+    flag of another shape.
     """
 
     values: Array
     labels: tuple[str, ...]
     source: Source = "simulated"
+    band: Array | None = None
+    flag: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _read_only(self.values, "a signal's values"))
+        _check_trust(self)
         labels = tuple(str(label) for label in self.labels)
         if len(set(labels)) != len(labels):
             twice = sorted({label for label in labels if labels.count(label) > 1})
@@ -167,9 +173,21 @@ class Motion:
             raise unknown(f"label of {name}", label, signal.labels)
         return signal.values[:, signal.labels.index(label)]
 
-    def add(self, name: str, values: ArrayLike, *, labels: Iterable[str], source: Source) -> Motion:
-        """A new Motion with one more channel (or a replaced one)."""
-        signal = Signal(_read_only(values, name), tuple(labels), source)
+    def add(
+        self,
+        name: str,
+        values: ArrayLike,
+        *,
+        labels: Iterable[str],
+        source: Source,
+        band: ArrayLike | None = None,
+        flag: ArrayLike | None = None,
+    ) -> Motion:
+        """A new Motion with one more channel (or a replaced one); see `Signal`."""
+        signal = Signal(
+            _read_only(values, name), tuple(labels), source,
+            None if band is None else np.asarray(band), None if flag is None else np.asarray(flag),
+        )  # fmt: skip
         return replace(self, signals={**self.signals, name: signal})
 
     def between(self, start: float, stop: float) -> Motion:
@@ -180,7 +198,7 @@ class Motion:
                 f"no samples between {start:g} and {stop:g} s; the motion covers "
                 f"{self.time[0]:g} to {self.time[-1]:g} s"
             )
-        signals = {n: replace(s, values=s.values[inside]) for n, s in self.signals.items()}
+        signals = {n: _samples(s, inside) for n, s in self.signals.items()}
         return replace(self, time=self.time[inside], signals=signals)
 
     def with_meta(self, **entries: Any) -> Motion:
@@ -231,6 +249,31 @@ def _read_only(values: ArrayLike, what: str) -> Array:
         raise BioenvError(f"{what}: expected an array of numbers ({error})") from error
     array.flags.writeable = False
     return array
+
+
+def _samples(signal: Signal, kept: NDArray[np.bool_]) -> Signal:
+    """The signal at the samples kept (T,)."""
+    band = None if signal.band is None else signal.band[kept]
+    flag = None if signal.flag is None else signal.flag[kept]
+    return replace(signal, values=signal.values[kept], band=band, flag=flag)
+
+
+def _check_trust(signal: Signal) -> None:
+    """Make band and flag read-only, of their types; raise where they do not fit the values."""
+    shape = signal.values.shape
+    if signal.band is not None:
+        band = _read_only(signal.band, "a signal's band")
+        if band.shape != (*shape, 2):
+            raise BioenvError(f"a band of values {shape} needs shape {(*shape, 2)}: {band.shape}")
+        if (band[..., 0] > band[..., 1]).any():
+            raise BioenvError("a band's lower end must not lie above its upper end")
+        object.__setattr__(signal, "band", band)
+    if signal.flag is not None:
+        flag = np.array(signal.flag, dtype=np.bool_)
+        if flag.shape != shape[:1]:
+            raise BioenvError(f"a flag of values {shape} needs shape {shape[:1]}: {flag.shape}")
+        flag.flags.writeable = False
+        object.__setattr__(signal, "flag", flag)
 
 
 def _check_signal(name: str, signal: Signal, samples: int) -> None:

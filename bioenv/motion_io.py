@@ -24,6 +24,7 @@ from bioenv.errors import BioenvError
 from bioenv.motion import CHANNELS, Motion, Signal
 
 FORMAT = "bioenv motion 1"
+_BAND, _FLAG = "__band", "__flag"  # of a channel's estimate, beside its values
 # Everything scipy, numpy and zipfile raise on damaged or foreign bytes.
 _BROKEN = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OSError, MemoryError,
@@ -99,6 +100,7 @@ def _to_netcdf(motion: Motion) -> bytes:
         variable.source = signal.source.encode()
         variable.labels = json.dumps(signal.labels).encode()
         variable.doc = channel.doc.encode()
+        _trust_to_netcdf(file, name, signal, variable.dimensions)
     file.flush()
     return buffer.getvalue()
 
@@ -108,14 +110,35 @@ def _from_netcdf(content: bytes) -> Motion:
         _check_format(getattr(file, "format", b"").decode("utf-8", "replace"))
         signals = {}
         for name, variable in file.variables.items():
-            if name == "time":
+            if name == "time" or name.endswith((_BAND, _FLAG)):
                 continue
             values = np.array(variable[:], dtype=np.float64)
             labels = tuple(json.loads(variable.labels))
-            signals[name] = Signal(values, labels, variable.source.decode())
+            trust = {
+                part.lstrip("_"): np.array(file.variables[name + part][:])
+                for part in (_BAND, _FLAG)
+                if name + part in file.variables
+            }
+            signals[name] = Signal(values, labels, variable.source.decode(), **trust)
             _check_unit(name, variable.units.decode())
         time = np.array(file.variables["time"][:], dtype=np.float64)
         return Motion(time, signals, json.loads(file.model), json.loads(file.meta))
+
+
+def _trust_to_netcdf(
+    file: netcdf_file, name: str, signal: Signal, dimensions: tuple[str, ...]
+) -> None:
+    """Band and flag of an estimate beside its values."""
+    if signal.band is not None:
+        if "ends" not in file.dimensions:
+            file.createDimension("ends", 2)
+        band = file.createVariable(name + _BAND, "d", (*dimensions, "ends"))
+        band[:] = signal.band
+        band.doc = b"lower and upper end of the 90 % interval"
+    if signal.flag is not None:
+        flag = file.createVariable(name + _FLAG, "b", ("time",))
+        flag[:] = signal.flag
+        flag.doc = b"1 where the estimator is out of its depth"
 
 
 def _to_npz(motion: Motion) -> bytes:
@@ -128,7 +151,12 @@ def _to_npz(motion: Motion) -> bytes:
             for name, signal in motion.signals.items()
         },
     }
-    arrays = {name: signal.values for name, signal in motion.signals.items()}
+    arrays: dict[str, NDArray[Any]] = {name: signal.values for name, signal in motion.signals.items()}
+    for name, signal in motion.signals.items():
+        if signal.band is not None:
+            arrays[name + _BAND] = signal.band
+        if signal.flag is not None:
+            arrays[name + _FLAG] = signal.flag
     buffer = io.BytesIO()
     np.savez(buffer, header=np.array(json.dumps(header)), time=motion.time, **cast(Any, arrays))
     return buffer.getvalue()
@@ -141,7 +169,12 @@ def _from_npz(content: bytes) -> Motion:
         signals = {}
         for name, entry in header["signals"].items():
             _check_unit(name, entry["unit"])
-            signals[name] = Signal(archive[name], tuple(entry["labels"]), entry["source"])
+            trust = {
+                part.lstrip("_"): archive[name + part]
+                for part in (_BAND, _FLAG)
+                if name + part in archive
+            }
+            signals[name] = Signal(archive[name], tuple(entry["labels"]), entry["source"], **trust)
         return Motion(archive["time"], signals, header["model"], header["meta"])
 
 

@@ -245,3 +245,34 @@ def test_opensim_ground_force_is_rotated_not_mirrored(motion, tmp_path):
 def test_nothing_to_export_is_said(tmp_path):
     with pytest.raises(BioenvError, match="nothing to export"):
         Motion([0.0, 1.0]).to_opensim(tmp_path, "walk")
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".npz"])
+def test_an_estimate_keeps_its_band_and_its_flag(motion, tmp_path, suffix):
+    values = motion["muscle_force"]
+    band = np.stack([values - 1, values + 2], axis=-1)
+    flag = np.arange(50) % 7 == 0
+    estimated = motion.add("muscle_force", values, labels=["soleus_r"], source="estimated",
+                           band=band, flag=flag)  # fmt: skip
+    signal = Motion.load(estimated.save(tmp_path / f"x{suffix}")).signals["muscle_force"]
+    np.testing.assert_array_equal(signal.band, band)
+    np.testing.assert_array_equal(signal.flag, flag)
+    assert Motion.load(tmp_path / f"x{suffix}").signals["qpos"].band is None
+    part = estimated.between(0.05, 0.1).signals["muscle_force"]
+    np.testing.assert_array_equal(part.flag, flag[10:21])
+    assert part.band.shape == (11, 1, 2)
+    with pytest.raises(ValueError, match="read-only"):
+        signal.band[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("trust", "message"),
+    [
+        ({"band": np.zeros((50, 2))}, r"\(50, 1, 2\)"),
+        ({"band": np.stack([np.ones((50, 1)), np.zeros((50, 1))], axis=-1)}, "lower end"),
+        ({"flag": np.zeros(49, dtype=bool)}, r"\(50,\)"),
+    ],
+)
+def test_a_band_or_flag_that_does_not_fit_is_refused(motion, trust, message):
+    with pytest.raises(BioenvError, match=message):
+        motion.add("muscle_force", np.zeros((50, 1)), labels=["a"], source="estimated", **trust)

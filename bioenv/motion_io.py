@@ -151,7 +151,7 @@ def _to_npz(motion: Motion) -> bytes:
             for name, signal in motion.signals.items()
         },
     }
-    arrays: dict[str, NDArray[Any]] = {name: signal.values for name, signal in motion.signals.items()}
+    arrays: dict[str, NDArray[Any]] = {n: signal.values for n, signal in motion.signals.items()}
     for name, signal in motion.signals.items():
         if signal.band is not None:
             arrays[name + _BAND] = signal.band

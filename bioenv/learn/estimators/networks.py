@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
@@ -58,6 +59,11 @@ class Settings:
 
 Build = Callable[[Settings, Shape], nn.Module]
 _KINDS: dict[str, Build] = {}
+_ELSEWHERE = {
+    "emg_torque": "bioenv.learn.sequences.muscle_network",
+    "forecast": "bioenv.learn.sequences.forecast_network",
+}
+"""Kinds that are made known when their module is first imported."""
 
 
 def add_network(kind: str, build: Build) -> None:
@@ -69,11 +75,13 @@ def add_network(kind: str, build: Build) -> None:
 
 def kinds() -> tuple[str, ...]:
     """The kinds of networks."""
-    return tuple(sorted(_KINDS))
+    return tuple(sorted({*_KINDS, *_ELSEWHERE}))
 
 
 def build(settings: Settings, shape: Shape, seed: int) -> nn.Module:
     """A network with weights drawn from a seed; torch's own random state is left as it was."""
+    if settings.kind not in _KINDS and settings.kind in _ELSEWHERE:
+        import_module(_ELSEWHERE[settings.kind])
     if settings.kind not in _KINDS:
         raise unknown("network", settings.kind, kinds())
     with torch.random.fork_rng(devices=[]):

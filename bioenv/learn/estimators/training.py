@@ -121,13 +121,19 @@ def fit_network(
     seed: int,
     disturb: Callable[[Tensor, torch.Generator], Tensor] | None = None,
 ) -> Training:
-    """Train a network on windows; disturb: scaled inputs of a batch -> the same with noise."""
+    """Train a network on windows; disturb: scaled inputs of a batch -> the same with noise.
+
+    A network that has a method ``penalty(seen (N, L, I)) -> scalar`` has it added to its training
+    loss: what it should do beside its targets (predict within the window, spare effort).
+    """
+    penalty = getattr(network, "penalty", None)
     generator = torch.Generator().manual_seed(seed + 1_000_003)
 
     def loss(index: Tensor) -> Tensor:
         seen = data.inputs[index]
         seen = seen if disturb is None else disturb(seen, generator)
-        return beta_nll(network(seen), data.targets[index], data.weight[index], plan.beta)
+        miss = beta_nll(network(seen), data.targets[index], data.weight[index], plan.beta)
+        return miss if penalty is None else miss + penalty(seen)
 
     def validate() -> float:
         parts = torch.arange(len(valid.inputs)).split(4096)

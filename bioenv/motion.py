@@ -106,6 +106,22 @@ class Signal:
         if self.source not in SOURCES:
             raise unknown("source", str(self.source), SOURCES)
 
+    def at(self, samples: NDArray[Any]) -> Signal:
+        """The signal at samples: a mask (T,), or indices in any order."""
+        band = None if self.band is None else self.band[samples]
+        flag = None if self.flag is None else self.flag[samples]
+        return replace(self, values=self.values[samples], band=band, flag=flag)
+
+    def only(self, labels: Iterable[str]) -> Signal:
+        """The signal of some of its labels, in their order. Raises BioenvError for others."""
+        kept = tuple(labels)
+        for label in kept:
+            if label not in self.labels:
+                raise unknown("label", label, self.labels)
+        index = [self.labels.index(label) for label in kept]
+        band = None if self.band is None else self.band[:, index]
+        return replace(self, values=self.values[:, index], labels=kept, band=band)
+
 
 @dataclass(frozen=True, eq=False)
 class Motion:
@@ -198,7 +214,7 @@ class Motion:
                 f"no samples between {start:g} and {stop:g} s; the motion covers "
                 f"{self.time[0]:g} to {self.time[-1]:g} s"
             )
-        signals = {n: _samples(s, inside) for n, s in self.signals.items()}
+        signals = {n: s.at(inside) for n, s in self.signals.items()}
         return replace(self, time=self.time[inside], signals=signals)
 
     def with_meta(self, **entries: Any) -> Motion:
@@ -249,13 +265,6 @@ def _read_only(values: ArrayLike, what: str) -> Array:
         raise BioenvError(f"{what}: expected an array of numbers ({error})") from error
     array.flags.writeable = False
     return array
-
-
-def _samples(signal: Signal, kept: NDArray[np.bool_]) -> Signal:
-    """The signal at the samples kept (T,)."""
-    band = None if signal.band is None else signal.band[kept]
-    flag = None if signal.flag is None else signal.flag[kept]
-    return replace(signal, values=signal.values[kept], band=band, flag=flag)
 
 
 def _check_trust(signal: Signal) -> None:

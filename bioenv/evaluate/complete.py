@@ -32,8 +32,7 @@ def whole_feet(motion: Motion) -> Motion:
             if not (label.startswith(_TOES) and label.removeprefix(_TOES) in labels)
         ]  # fmt: skip
         if len(feet) < len(labels):
-            kept = motion[name][:, [labels.index(label) for label in feet]]
-            signal = replace(motion.signals[name], values=kept, labels=tuple(feet))
+            signal = motion.signals[name].only(feet)
             motion = replace(motion, signals={**motion.signals, name: signal})
     return motion
 

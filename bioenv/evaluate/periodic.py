@@ -71,8 +71,9 @@ def _repeated(
     motion: Motion, name: str, signal: Signal, strides: int, number: NDArray[np.intp]
 ) -> Signal:
     """A signal (T, ...) over all repetitions; `number` counts the repetition of every sample."""
-    once = signal.values[:-1]
-    values = np.concatenate([np.tile(once, (strides, *[1] * (once.ndim - 1))), once[:1]])
+    again = np.append(np.tile(np.arange(len(motion) - 1), strides), 0)
+    repeated = signal.at(again)
+    values = np.array(repeated.values)
     travel, labels = _travel(motion), motion.labels("qpos")
     if travel in labels:
         column = motion["qpos"][:, labels.index(travel)]
@@ -81,4 +82,8 @@ def _repeated(
             values[:, labels.index(travel)] += advance
         elif name in _FORWARD:
             values[..., 0] += advance[:, None]
-    return replace(signal, values=values)
+    if repeated.band is not None:
+        # The band goes with its values.
+        moved = repeated.band + (values - repeated.values)[..., None]
+        repeated = replace(repeated, values=values, band=moved)
+    return replace(repeated, values=values)

@@ -33,6 +33,8 @@ EMG_MATCH = 0.6
 """Correlation from which an activation has the shape of its EMG (project target)."""
 EMG_MATCHES = 7
 """Of the nine channels that every walking body has a muscle for (project target)."""
+FLAGGED = 10.0
+"""% of samples that an estimator may flag; of usual movement it flags about 2."""
 
 
 def gait_rows(one: Gait, body: Model | None, reference: Reference | None) -> Iterator[Score]:
@@ -174,6 +176,19 @@ def physics_rows(
     if body is not None and body.feet and weighs_as(motion, body):
         against = why_impossible(motion, body, figures, nearest)
         yield banded("physically_possible", 0.0 if against else 1.0, "1", against)
+
+
+def trust_rows(motion: Motion) -> Iterator[Score]:
+    """How much of every estimated channel its estimator flags as out of its depth."""
+    for name, signal in motion.signals.items():
+        if signal.source == "estimated":
+            if signal.flag is None or signal.band is None:
+                why = "not computed: estimated without a calibrated band"
+                yield Score(f"flagged_{name}", math.nan, "%", "", None, why)
+                continue
+            share = 100 * float(signal.flag.mean())
+            ok = share <= FLAGGED
+            yield Score(f"flagged_{name}", share, "%", f"<= {FLAGGED:g}", ok, "limit is ours")
 
 
 def _who(reference: Reference, figure: str) -> str:

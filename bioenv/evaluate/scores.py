@@ -129,6 +129,7 @@ def evaluate(
                  *rows.cost_rows(costs[i], weights)]  # fmt: skip
         # The physics check wants what is under the toes, too.
         found += rows.physics_rows(whole[i], bodies[i], consistency[i])
+        found += rows.trust_rows(motions[i])
         if reference is not None:
             found += curve_rows(gaits[i], reference)
         found = [replace(r, rewarded=bands.rewarded(r.name, aims[i])) for r in found]

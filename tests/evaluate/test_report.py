@@ -167,6 +167,28 @@ def test_a_movement_that_is_no_gait_is_shown_over_time() -> None:
     assert "<h1>elbow</h1>" in html
 
 
+def test_estimates_show_their_band_and_their_doubt() -> None:
+    motion = walking_motion(3.0)
+    torque = 50 * np.sin(motion.time)[:, None]
+    band = np.stack([torque - 7, torque + 9], axis=-1)
+    trusted = motion.add(
+        "joint_torque", torque, labels=("knee_angle_r",), source="estimated",
+        band=band, flag=motion.time < 0.75,
+    ).with_meta(label="sure", estimate_notes=["resampled from 50 to 100 Hz"])  # fmt: skip
+    bare = motion.add(
+        "joint_torque", torque, labels=("knee_angle_r",), source="estimated"
+    ).with_meta(label="bare")  # fmt: skip
+    found = evaluate([trusted, bare], "falisse2019")
+    html = render(found)
+    assert '<section id="estimated-joint_torque"' in html
+    assert "sure: 25 % of the samples are flagged; resampled from 50 to 100 Hz" in html
+    assert "bare: estimated without a calibrated band" in html
+    assert found.score("flagged_joint_torque", "sure").value == pytest.approx(25, abs=0.5)
+    assert found.score("flagged_joint_torque", "sure").ok is False
+    assert "calibrated band" in found.score("flagged_joint_torque", "bare").source
+    assert "estimated-" not in render(evaluate(motion, "falisse2019"))
+
+
 def test_the_report_is_the_same_each_time() -> None:
     full = walking_motion(3.0)
     kept = {name: full.signals[name] for name in ("qpos", "ground_reaction_force")}

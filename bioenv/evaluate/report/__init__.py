@@ -52,6 +52,7 @@ def _sections(
     from bioenv.evaluate.report import curves, table, timeline
     from bioenv.evaluate.report.aims import aims
     from bioenv.evaluate.report.cost import shared_cost
+    from bioenv.evaluate.report.estimates import estimates
     from bioenv.evaluate.report.summary import summary
 
     if content.walking:
@@ -64,6 +65,7 @@ def _sections(
     if content.walking:
         drawn = (curves.joints, curves.moments, curves.ground, curves.muscles, curves.energy)
         yield from (draw(content) for draw in (*drawn, curves.loads))
+    yield from estimates(content)
     yield from timeline.movement(content)
     yield timeline.physics(content)
     yield from timeline.consistency(content)

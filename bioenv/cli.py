@@ -11,6 +11,7 @@ from importlib import import_module
 from bioenv import __version__
 from bioenv.commands import arguments
 from bioenv.commands.parsers_check import add_check
+from bioenv.commands.parsers_estimators import add_learn
 from bioenv.commands.parsers_lab import add_import, add_inverse
 from bioenv.commands.parsers_leaderboard import add_leaderboard
 from bioenv.commands.parsers_learn import add_pinn
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"bioenv {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    lab = (add_import, add_inverse, add_check, add_pinn)
+    lab = (add_import, add_inverse, add_check, add_pinn, add_learn)
     judge = (_evaluate, add_leaderboard)
     for add in (_tasks, _models, _train, _rollout, _solve, add_whatif, *lab, *judge, _view):
         added = add(commands)

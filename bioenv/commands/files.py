@@ -27,6 +27,13 @@ def claim(path: Path, force: bool) -> str:
     return "replaced" if path.exists() else "wrote"
 
 
+def claim_motion(path: Path, force: bool) -> str:
+    """`claim` of a motion file, whose name must end in .nc or .npz."""
+    if path.suffix not in (".nc", ".npz"):
+        raise BioenvError(f"--out must end in .nc or .npz, got {str(path)!r}")
+    return claim(path, force)
+
+
 def claim_report(path: Path, force: bool) -> str:
     """`claim` of a JSON file that says who made it ("made_by": "bioenv")."""
     return claim(path, force or made_by_us(path))
@@ -61,8 +68,9 @@ def made_by_us(path: Path) -> bool:
 def _ours(path: Path) -> bool:
     if path.suffix in (".nc", ".npz"):
         try:
-            # A rollout can be made again from its seed; a measured motion cannot.
-            return "seed" in Motion.load(path).meta
+            # A rollout can be made again from its seed, an estimate from its motion; a measured
+            # motion cannot.
+            return bool({"seed", "estimate_notes"} & Motion.load(path).meta.keys())
         except BioenvError:
             return False
     if path.suffix in (".html", ".htm"):

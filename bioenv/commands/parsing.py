@@ -18,7 +18,7 @@ def command(
     """A command called `name`, run by `run` ("module:function" in bioenv.commands)."""
     parser = commands.add_parser(
         name,
-        help=text.partition(".")[0],
+        help=text.partition(".")[0].replace("%", "%%"),
         description=text,
         epilog=f"example: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bioenv.agents.policy import Policy
 from bioenv.agents.rollout import rollout
-from bioenv.commands.files import claim
+from bioenv.commands.files import claim_motion
 from bioenv.errors import BioenvError
 from bioenv.motion import Motion
 
@@ -23,9 +23,7 @@ def roll(policy: str, seed: int, seconds: float, command: str) -> Motion:
 def run(args: argparse.Namespace) -> int:
     """Roll out, save, and export to OpenSim when asked."""
     out = Path(args.out)
-    if out.suffix not in (".nc", ".npz"):
-        raise BioenvError(f"--out must end in .nc or .npz, got {str(out)!r}")
-    verb = claim(out, args.force)
+    verb = claim_motion(out, args.force)
     command = shlex.join(
         [
             "bioenv",

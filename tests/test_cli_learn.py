@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bioenv import cli
 from bioenv.learn.estimators import Estimator, Plan, Settings, cut
 from bioenv.motion import Motion
 
-WHAT = ("models", "estimate")
+WHAT = ("models", "train", "estimate")
 RATE = 50.0
 
 
@@ -107,6 +108,27 @@ def test_a_missing_column_degrades_and_says_so(estimator: str, tmp_path: Path) -
     shown = run("estimate", estimator, str(tmp_path / "poor.nc"), "--out", str(tmp_path / "out.nc"))
     assert "degraded: qpos/hip_flexion_r is missing" in shown
     assert "100 % of the samples are flagged" in shown
+
+
+def test_training_judges_on_the_person_held_out(tmp_path: Path) -> None:
+    for number, name in enumerate(("anna", "ben", "carl")):
+        walk(phase=0.7 * number, subject=name).save(tmp_path / f"{name}.nc")
+    files = [str(tmp_path / f"{name}.nc") for name in ("anna", "ben", "carl")]
+    columns = ["--inputs", "qpos/knee_angle_r", "--targets", "joint_torque/knee_angle_r"]
+    words = [*files, *columns, "--length", "0.2", "--network", "plain", "--members", "2"]
+    shown = run("train", *words, "--hold-out", "carl", "--out", str(tmp_path / "knee"))
+    row = re.search(r"^joint_torque/knee_angle_r +(\S+) +(\S+) +(\S+) +(\S+)", shown, re.M)
+    assert row is not None
+    assert float(row[2]) < 0.1
+    assert 0.8 < float(row[4]) < 0.97
+    card = json.loads((tmp_path / "knee" / "card.json").read_text())
+    assert card["data"] == "3 motions of anna, ben, carl; held out: carl"
+    assert card["command"].startswith("bioenv learn train anna.nc ben.nc carl.nc --inputs")
+    assert str(tmp_path) not in json.dumps(card)
+    assert "choose another" not in run("train", *words, "--out", str(tmp_path / "knee"))
+    assert "did you mean 'carl'" in run(
+        "train", *words, "--hold-out", "carla", "--out", str(tmp_path / "x"), code=1
+    )
 
 
 @pytest.mark.parametrize(

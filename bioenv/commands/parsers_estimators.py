@@ -19,7 +19,7 @@ def add_learn(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inner = parser.add_subparsers(metavar="WHAT", required=True)
-    for add in (_models, _estimate):
+    for add in (_models, _train, _estimate):
         add(inner).add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -33,6 +33,47 @@ def _models(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentPar
         "bioenv learn models moments",
     )
     parser.add_argument("name", nargs="?", metavar="ESTIMATOR", help="folder or shipped name")
+    return parser
+
+
+def _train(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    parser = command(
+        commands,
+        "train",
+        "learn_train:run",
+        "train an estimator on your motions, judged on strides or people held out.\n\n"
+        "A column is CHANNEL/LABEL, CHANNEL/LABEL/x (y, z) where it has axes, and may end in\n"
+        "' per kg'. Windows that share a sample with held-out ones are left out of the training.\n"
+        "The subject of a motion is its meta's, or the file's name.",
+        "bioenv learn train anna.nc ben.nc carl.nc --inputs qpos/knee_angle_r qvel/knee_angle_r "
+        "--targets joint_torque/knee_angle_r --hold-out carl --out knee",
+    )
+    parser.add_argument("motions", nargs="+", metavar="MOTION", help="motion files, .nc or .npz")
+    for name, text in (("inputs", "columns to read"), ("targets", "columns to estimate")):
+        parser.add_argument(f"--{name}", nargs="+", required=True, metavar="COLUMN", help=text)
+    parser.add_argument(
+        "--length", type=arguments.positive, default=0.5, metavar="S", help="of a window, 0.5 s"
+    )
+    parser.add_argument(
+        "--ahead", type=float, default=0.0, metavar="S",
+        help="from the window's end to the targets: forecast, or inside it (negative); default 0",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rate", type=arguments.positive, metavar="HZ", help="default: that of each motion"
+    )
+    parser.add_argument(
+        "--network", default="gru", metavar="KIND", help="gru, lstm, convolution, plain"
+    )
+    parser.add_argument("--hidden", type=arguments.count, default=64, metavar="N", help="units")
+    parser.add_argument("--members", type=arguments.count, default=5, metavar="N", help="networks")
+    parser.add_argument("--hold-out", nargs="+", metavar="SUBJECT", help="people to judge on")
+    parser.add_argument(
+        "--share", type=arguments.positive, default=0.2, metavar="P",
+        help="of the strides to hold out, without --hold-out, and to stop the training; 0.2",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=arguments.seed, default=0, metavar="N", help="default 0")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the estimator")
+    force(parser)
     return parser
 
 

@@ -62,8 +62,8 @@ __all__ = [
     "Settings", "Shape", "Training", "Windows", "add_network", "at_rate", "auroc", "beta_nll",
     "build", "by_stride", "by_subject", "conformal_factor", "correlation", "coverage",
     "crps_gaussian", "cut", "estimate", "expected_calibration_error", "fit_network", "judge",
-    "nrmse", "offset_between_people", "offsets_of", "rmse", "sharpness", "shipped", "total_variance",
-    "train", "units", "white_noise", "windows_of", "with_estimates",
+    "nrmse", "offset_between_people", "offsets_of", "rmse", "sharpness", "shipped",
+    "total_variance", "train", "units", "white_noise", "windows_of", "with_estimates",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy(__name__, _HOME)

@@ -82,6 +82,8 @@ class Recipe:
         episode_s: length of a training episode in s; 0 as the task says.
         mirror: mirror the second half of a cycle (the task must have a phase).
         randomize: vary mass, strength and friction as the task says.
+        start: policy whose actor training begins with, a shipped name or a folder; its observations
+            and muscles come first in the task's. Empty: from nothing.
     """
 
     task: str
@@ -90,6 +92,7 @@ class Recipe:
     episode_s: float = _number(0.0, 0)
     mirror: bool = False
     randomize: bool = True
+    start: str = ""
     ppo: PPOSettings = field(default_factory=PPOSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     stage: tuple[Stage, ...] = (Stage(env_steps=300_000),)

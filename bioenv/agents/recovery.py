@@ -90,7 +90,7 @@ def recovery(
     way = np.repeat([1.0, -1.0], phases)
     newton = way * velocity * env.model.mass / duration_s
     obs, _ = env.reset(seed=seed)
-    policy.check(obs.shape[1], env.model.muscles, policy.task)
+    policy.check(obs.shape[1], env.action_names, policy.task)
     steps = round(warm_up_s / one.control_dt)
     pushed, last = round(duration_s / one.control_dt), round(within_s / one.control_dt)
     begin = np.full(2 * phases, 10**9)  # not known yet

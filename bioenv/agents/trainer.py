@@ -17,6 +17,7 @@ from bioenv.agents.policy import Policy
 from bioenv.agents.ppo import PPO
 from bioenv.agents.recipe import Recipe, Stage
 from bioenv.agents.setting import Progress, Setting, difference, package_version
+from bioenv.agents.start import adopt
 from bioenv.agents.trial import Outcome, judge
 from bioenv.errors import BioenvError
 
@@ -51,6 +52,8 @@ class Trainer:
         try:
             if done.env_steps == 0:
                 self.ppo.warm_up()
+                if self.recipe.start:
+                    adopt(self.ppo, Policy.load(self.recipe.start), self.setting.muscles)
             while done.stage < len(self.recipe.stage):
                 self._run_stage(self.recipe.stage[done.stage], log)
                 done.stage, done.stage_steps, done.passes = done.stage + 1, 0, 0

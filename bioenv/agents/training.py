@@ -116,7 +116,7 @@ def make_setting(recipe: Recipe, threads: int = 0, command: str = "") -> Setting
         judge_env=judge_env,
         judge_steps=int(np.rint(long.episode_s / long.control_dt)),
         model=env.model.name,
-        muscles=tuple(env.model.muscles),
+        muscles=env.action_names,
         reward_weights={name: weight for name, (weight, _) in task.rewards.items()},
         mirror=mirror,
         command=command,

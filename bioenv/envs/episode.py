@@ -25,7 +25,7 @@ class Episode:
     stride_factor: of the period, by the person's height.
     """
 
-    def __init__(self, sim: Simulation, goal_size: int, memory: int = 0) -> None:
+    def __init__(self, sim: Simulation, goal_size: int, memory: int = 0, device: int = 0) -> None:
         num, model = sim.num, sim.model
         self.steps = np.zeros(num, dtype=np.int64)
         self.goal, self.goal_drawn = np.zeros((2, num, goal_size))
@@ -37,6 +37,7 @@ class Episode:
         self.previous_excitation = np.zeros((num, len(model.muscles)))
         self.held_s = np.zeros(num)
         self.memory = np.zeros((num, memory))
+        self.device = np.zeros((num, device))
 
 
 def draw_goal(task: Task, draws: Draws) -> Array:
@@ -87,6 +88,8 @@ def begin(
     episode.start_qpos[ids] = sim.qpos[ids]
     episode.steps[ids], episode.held_s[ids] = 0, 0.0
     episode.previous_excitation[ids], episode.memory[ids] = 0.0, 0.0
+    if task.device is not None:
+        episode.device[ids] = task.device.begin(draws if randomize else None, len(ids))
 
 
 def _cycle(task: Task, episode: Episode, ids: NDArray[np.intp]) -> Array | float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bioenv.envs.task import Task
 from bioenv.envs.vector import BioVectorEnv
 from bioenv.errors import BioenvError
+from bioenv.models.model import mirrored_names
 
 _PROBES = 24
 
@@ -55,12 +56,18 @@ def mirror_map(task: str | Task) -> Mirror:
     episode.previous_excitation[a], episode.previous_excitation[b] = previous, previous[:, m]
     episode.start_phase[a], episode.start_phase[b] = phase, phase + 0.5
     episode.goal[b], episode.cycle_s[b] = episode.goal[a], episode.cycle_s[a]
+    actions = m
+    if env.task.device is not None:
+        device = env.task.device
+        episode.device[a] = rng.uniform(0, 1, (_PROBES, device.width))
+        episode.device[b] = episode.device[a][:, device.mirror]
+        actions = np.append(m, len(m) + mirrored_names(device.actions))
     env.state = type(env.state)(sim, episode)
     obs = env._observe().astype(float)
     env.close()
     index, signs = _match(obs[a], obs[b])
     clock = np.abs(obs[a] - np.sin(2 * np.pi * phase)[:, None]).max(axis=0) < 1e-5
-    return Mirror(index, signs, m, int(np.flatnonzero(clock)[0]) if clock.any() else None)
+    return Mirror(index, signs, actions, int(np.flatnonzero(clock)[0]) if clock.any() else None)
 
 
 def _match(original: NDArray, mirrored: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -17,6 +17,7 @@ CATALOG = {
     "bioenv/WalkSpeeds-v0": "walk_speeds",
     "bioenv/WalkPeople-v0": "walk_people",
     "bioenv/Walk3D-v0": "walk_3d",
+    "bioenv/AssistWalk-v0": "assist_walk",
     "bioenv/Run-v0": "run",
     "bioenv/Run3D-v0": "run_3d",
 }

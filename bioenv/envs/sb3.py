@@ -31,7 +31,7 @@ class BioVecEnv(VecEnv):
 
     def __init__(self, task: str | Task, num_envs: int, **options: Any) -> None:
         self.env = BioVectorEnv(task, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **options)
-        muscles = (len(self.env.model.muscles),)
+        muscles = (len(self.env.action_names),)
         # wide enough to reach excitations of 0.0003 and 0.98
         box = spaces.Box(-1.2, 1.2, muscles, np.float32)
         super().__init__(num_envs, self.env.single_observation_space, box)

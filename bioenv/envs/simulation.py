@@ -22,6 +22,7 @@ _STATE = {"time": "time", "qpos": "qpos", "qvel": "qvel", "activation": "act"}
 _RESULTS = {
     "qacc": "qacc", "sensordata": "sensordata", "actuator_force": "actuator_force",
     "muscle_length": "actuator_length", "muscle_velocity": "actuator_velocity",
+    "joint_anchor": "xanchor",
 }  # fmt: skip
 
 
@@ -47,8 +48,9 @@ class Simulation:
 
     Batch first, read only for users: ``time`` (B,), ``qpos`` (B, nq), ``qvel`` (B, nv),
     ``activation`` (B, nm), ``qacc``, ``sensordata``, ``actuator_force``, ``muscle_length``,
-    ``muscle_velocity``. Inputs of the next call: ``excitation`` (B, nm) and ``external_force``
-    (B, nbody, 6) N, N*m, world axes. ``parameters`` tells what differs between the simulations.
+    ``muscle_velocity``, ``joint_anchor`` (B, nq, 3). Inputs of the next call: ``excitation`` (B,
+    nm), ``external_force`` (B, nbody, 6) N, N*m, world axes, and ``joint_torque`` (B, nv) N*m or N.
+    ``parameters`` tells what differs between the simulations.
 
     Args:
         people: whose bodies ``parameters.set_person`` may give the simulations.
@@ -73,13 +75,20 @@ class Simulation:
         self._newest = {name: b.bind(field) for name, field in _STATE.items()}
         self._results = {name: b.bind(field) for name, field in _RESULTS.items()}
         self.excitation, self.external_force = b.bind("ctrl"), b.bind("xfrc_applied")
+        self.joint_torque = b.bind("qfrc_applied")
         self.time, self.qpos, self.qvel, self.activation = (v.copy() for v in self._newest.values())
         self._show_results(self._results)
         self.parameters = Parameters(b, model, people, body)
 
+    @property
+    def newest(self) -> Mapping[str, NDArray[Any]]:
+        """time, qpos, qvel and activation after the last physics step, (B, ...) each: one step
+        ahead of what is shown, for what measures motion between two steps."""
+        return self._newest
+
     def _show_results(self, results: Mapping[str, NDArray[Any]]) -> None:
         self.qacc, self.sensordata = results["qacc"], results["sensordata"]
-        self.actuator_force = results["actuator_force"]
+        self.actuator_force, self.joint_anchor = results["actuator_force"], results["joint_anchor"]
         self.muscle_length, self.muscle_velocity = (
             results["muscle_length"],
             results["muscle_velocity"],

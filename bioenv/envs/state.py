@@ -79,6 +79,26 @@ class State:
         return self._episode.memory
 
     @property
+    def joint_position(self) -> Array:
+        """(B, nq, 3) m, world, of every joint's axis, in the order of ``model.coordinates``."""
+        return self._sim.joint_anchor
+
+    @property
+    def device(self) -> Array:
+        """(B, width) what ``Task.device`` remembers."""
+        return self._episode.device
+
+    @property
+    def newest_qpos(self) -> Array:
+        """(B, nq) one physics step ahead of ``qpos``: what an encoder reads now."""
+        return self._sim.newest["qpos"]
+
+    @property
+    def newest_qvel(self) -> Array:
+        """(B, nv) one physics step ahead of ``qvel``."""
+        return self._sim.newest["qvel"]
+
+    @property
     def body_weight(self) -> Array:
         """(B,) N, with the environment's own mass."""
         return self._sim.parameters.body_weight

@@ -45,6 +45,30 @@ class Memory(Protocol):
         begins with zeros."""
 
 
+class Device(Protocol):
+    """What acts on the joints besides the muscles: an exoskeleton."""
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Names of its commands, which follow the excitations in every action; 0..1 each."""
+
+    @property
+    def width(self) -> int:
+        """Numbers kept per environment, saved and restored with the episode."""
+
+    @property
+    def mirror(self) -> NDArray[np.intp]:
+        """(width,) index of the same number on the other side."""
+
+    def begin(self, rng: Draws | None, n: int) -> Array:
+        """(n, width) what it remembers when an episode begins; without ``rng`` nothing is
+        drawn."""
+
+    def drive(self, state: State, command: Array, memory: Array, dt: float, rng: Draws) -> Array:
+        """(B, nv) N*m or N on every coordinate for the coming physics step of ``dt`` s, from the
+        commands (B, k); ``memory`` (B, width) is brought up to date in place, rng draws B rows."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A movement task on one model, written once over a leading batch axis.
@@ -70,6 +94,7 @@ class Task:
             seconds of an episode that did not terminate.
         perturb: pushes during the episode.
         ground: slopes and uneven footholds instead of a level floor.
+        device: what acts on the joints besides the muscles; its commands lengthen the action.
         people: whose bodies the environments have; one of them is drawn per episode. A person's
             stride lasts ``cycle_s`` times the ratio of heights to the power 0.58, which is
             what the stride law of Grieve & Gear 1966 says of tall and short people at one speed.
@@ -96,6 +121,7 @@ class Task:
     success_hold_s: float = 0.5
     perturb: Perturbation | None = None
     ground: Ground | None = None
+    device: Device | None = None
     people: tuple[Subject, ...] = ()
     randomize: Mapping[str, Range] = field(default_factory=dict)
     rewarded: tuple[str, ...] = ()

@@ -11,10 +11,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
+from bioenv.envs.actions import checked
 from bioenv.envs.episode import Episode, begin, draw_goal, move_goal
 from bioenv.envs.ground import Footholds
 from bioenv.envs.people import bodies
-from bioenv.envs.random import BatchRng
+from bioenv.envs.random import BatchRng, Draws
 from bioenv.envs.simulation import Simulation, substeps
 from bioenv.envs.state import State
 from bioenv.envs.task import Task
@@ -28,7 +29,8 @@ Array = NDArray[np.float64]
 class BioVectorEnv(VectorEnv):
     """``num_envs`` environments of one task, stepped together on native threads.
 
-    Actions are muscle excitations (B, nm) in 0..1, observations (B, no) float32. ``info`` holds
+    Actions are muscle excitations (B, nm) in 0..1, followed by the commands of the task's device if
+    it has one (``action_names`` tells); observations (B, no) float32. ``info`` holds
     ``reward_terms`` (name -> (B,), they add up to the reward) and ``success`` (B,) bool. In
     SAME_STEP mode ``final_obs`` (B, no) has valid rows where an episode ended (mask
     ``_final_obs``).
@@ -89,6 +91,9 @@ class BioVectorEnv(VectorEnv):
         ground = self.task.ground if randomize else None
         uneven = ground is not None and ground.uneven
         self._footholds = Footholds(self.simulation, ground) if ground and uneven else None
+        device = self.task.device
+        self._commands: tuple[str, ...] = device.actions if device else ()
+        self.action_names: tuple[str, ...] = self.model.muscles + self._commands
         self._ended = np.zeros(num_envs, dtype=bool)
         self._rng: BatchRng | None = None
         self._renderer: Any = None
@@ -100,12 +105,16 @@ class BioVectorEnv(VectorEnv):
         """Spaces, from one probe of the task's functions."""
         draws = BatchRng(np.zeros(self.num_envs)).select(np.arange(self.num_envs))
         goal, memory = draw_goal(self.task, draws), self.task.memory
-        self.episode = Episode(self.simulation, goal.shape[1], memory.width if memory else 0)
+        device = self.task.device
+        self.episode = Episode(
+            self.simulation, goal.shape[1], memory.width if memory else 0,
+            device.width if device else 0,
+        )  # fmt: skip
         self.episode.goal[:] = goal
         self.simulation.reset(np.arange(self.num_envs), {})
         self.state = State(self.simulation, self.episode)
         size = self._observe().shape[1]
-        unit = spaces.Box(0.0, 1.0, (len(self.model.muscles),), np.float32)
+        unit = spaces.Box(0.0, 1.0, (len(self.action_names),), np.float32)
         free = spaces.Box(-np.inf, np.inf, (size,), np.float32)
         self.single_action_space, self.single_observation_space = unit, free
         self.action_space = batch_space(unit, self.num_envs)
@@ -136,20 +145,20 @@ class BioVectorEnv(VectorEnv):
         """Advance every environment by one control step.
 
         Args:
-            actions: (B, nm) excitations in 0..1.
+            actions: (B, nm) excitations in 0..1, and the device's commands (B, nm + k) in 0..1.
 
         Returns:
             observation (B, no) float32, reward (B,), terminated (B,), truncated (B,), info.
 
         Raises:
-            BioenvError: wrong shape, NaN, or an excitation outside 0..1.
+            BioenvError: wrong shape, NaN, or an excitation or command outside 0..1.
         """
         if self._rng is None:
             raise BioenvError("call reset() before step()")
-        excitation = self._checked(actions)
+        action = checked(actions, self.num_envs, self.action_names, self._commands)
         again = self._ended if self.autoreset_mode == AutoresetMode.NEXT_STEP else None
         again = again if again is not None and again.any() else None
-        self._advance(excitation, None if again is None else np.flatnonzero(~again))
+        self._advance(action, None if again is None else np.flatnonzero(~again))
         terms, reward, terminated, truncated, success = self._judge()
         if again is not None:  # these episodes ended one step ago: this step only begins the next
             self._start(np.flatnonzero(again))
@@ -213,24 +222,9 @@ class BioVectorEnv(VectorEnv):
 
     # ---- parts of a step
 
-    def _checked(self, actions: ArrayLike) -> Array:
-        a = np.asarray(actions)
-        expected = (self.num_envs, len(self.model.muscles))
-        if a.shape != expected:
-            raise BioenvError(
-                f"actions have shape {a.shape}, expected {expected} (environments, muscles)"
-            )
-        if not (a.min() >= 0.0 and a.max() <= 1.0):  # NaN fails both
-            env, m = np.argwhere(~((a >= 0) & (a <= 1)))[0]
-            name = self.model.muscles[m]
-            raise BioenvError(
-                f"action of environment {env}, muscle {name!r} is {a[env, m]}; "
-                "excitations lie in 0..1: squash an unbounded output with a sigmoid, or clip it"
-            )
-        return a
-
-    def _advance(self, excitation: Array, ids: NDArray[np.intp] | None) -> None:
+    def _advance(self, action: Array, ids: NDArray[np.intp] | None) -> None:
         sim, ep = self.simulation, self.episode
+        excitation, command = np.split(action, [len(self.model.muscles)], axis=1)
         ep.previous_excitation[:] = np.where(ep.steps[:, None] > 0, sim.excitation, excitation)
         sim.excitation[:] = excitation
         assert self._rng is not None
@@ -239,16 +233,26 @@ class BioVectorEnv(VectorEnv):
             self._perturb(self.state, everyone, sim.external_force)
         if self._footholds is not None:
             self._footholds.move(everyone)
-        if self.on_substep is None:
+        if self.on_substep is None and self.task.device is None:
             sim.advance(self.nstep, ids)
         else:
-            for _ in range(self.nstep):
-                sim.advance(1, ids)
-                self.on_substep(State(sim, ep))
+            self._advance_singly(command, ids, everyone)
         ep.steps += 1
         self.state = State(sim, ep)
         if self.task.memory is not None:
             self.task.memory.update(self.state, ep.memory)
+
+    def _advance_singly(self, command: Array, ids: NDArray[np.intp] | None, rng: Draws) -> None:
+        """Physics step by physics step: a device acts, or a recorder listens."""
+        sim, ep, device = self.simulation, self.episode, self.task.device
+        for _ in range(self.nstep):
+            if device is not None:
+                state = State(sim, ep)
+                torque = device.drive(state, command, ep.device, sim.timestep, rng)
+                sim.joint_torque[:] = torque
+            sim.advance(1, ids)
+            if self.on_substep is not None:
+                self.on_substep(State(sim, ep))
 
     def _judge(
         self,

@@ -129,9 +129,9 @@ def from_mujoco(mj: mujoco.MjModel, name: str, subject: Subject | None = None) -
         mass=mass,
         body_weight=mass * float(np.linalg.norm(mj.opt.gravity)),
         home=_frozen(home_pose(mj)),
-        mirror_qpos=_frozen(_mirror(coordinates)),
-        mirror_sign=_frozen(_mirror_sign(mj, _mirror(coordinates))),
-        mirror_muscle=_frozen(_mirror(muscles)),
+        mirror_qpos=_frozen(mirrored_names(coordinates)),
+        mirror_sign=_frozen(_mirror_sign(mj, mirrored_names(coordinates))),
+        mirror_muscle=_frozen(mirrored_names(muscles)),
     )
 
 
@@ -165,7 +165,8 @@ def _suffixes(names: tuple[str, ...], prefix: str) -> tuple[str, ...]:
     return tuple(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
-def _mirror(names: tuple[str, ...]) -> NDArray[np.intp]:
+def mirrored_names(names: tuple[str, ...]) -> NDArray[np.intp]:
+    """(n,) index of the name of the other side ("soleus_l" for "soleus_r"), or of the same."""
     swap = {"r": "l", "l": "r"}
     other = ("_".join(swap.get(part, part) for part in name.split("_")) for name in names)
     return np.array(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bioenv.commands.files import claim_folder
@@ -37,7 +36,6 @@ def run(args: argparse.Namespace) -> int:
     """Cut windows, hold out, train, calibrate, judge, write, and print the scores."""
     folder = Path(args.out)
     claim_folder(folder, (WEIGHTS, CARD), CARD, args.force)
-    torch.set_num_threads(1)
     windows = Windows.join([_windows(Path(file), args) for file in args.motions])
     rest, test = _held_out(windows, args)
     train, valid = by_stride(rest, args.share, seed=args.seed)

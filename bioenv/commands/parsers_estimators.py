@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 
 from bioenv.commands import arguments
+from bioenv.commands.parsers_causal import add_causal
+from bioenv.commands.parsers_graph import add_graph
+from bioenv.commands.parsers_identifiability import add_identifiability
+from bioenv.commands.parsers_moments import add_moments
+from bioenv.commands.parsers_sequences import add_emg, add_forecast
 from bioenv.commands.parsing import Commands, command, force
 
 
@@ -19,7 +24,8 @@ def add_learn(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inner = parser.add_subparsers(metavar="WHAT", required=True)
-    for add in (_models, _train, _estimate):
+    learned = (add_moments, add_emg, add_forecast, add_graph)
+    for add in (_models, _train, _estimate, *learned, add_identifiability, add_causal):
         add(inner).add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     return parser
 

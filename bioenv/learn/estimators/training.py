@@ -22,7 +22,8 @@ from bioenv.learn.estimators.networks import Gaussian
 @dataclass(frozen=True)
 class Plan:
     """How to train: at most `epochs` passes over the data; `patience` of them without a better
-    validation end it. beta: of `beta_nll`."""
+    validation end it. beta: of `beta_nll`. anneal: let the learning rate fall to a hundredth along
+    half a cosine over the epochs (Loshchilov & Hutter 2017, ICLR)."""
 
     epochs: int = 200
     patience: int = 20
@@ -31,6 +32,7 @@ class Plan:
     weight_decay: float = 1e-4
     largest_gradient: float = 1.0
     beta: float = 0.5
+    anneal: bool = False
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.patience, self.batch) < 1 or not self.learning_rate > 0:
@@ -78,6 +80,9 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
+    cooling = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, plan.epochs, eta_min=0.01 * plan.learning_rate
+    )
     losses: list[float] = []
     validation: list[float] = []
     best, kept = float("inf"), deepcopy(network.state_dict())
@@ -96,6 +101,8 @@ def train(
                 optimizer.step()
                 total += float(one.detach()) * len(index)
             losses.append(total / samples)
+            if plan.anneal:
+                cooling.step()
             network.eval()
             with torch.no_grad():
                 validation.append(validate())

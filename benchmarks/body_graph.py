@@ -247,6 +247,7 @@ def write(graph: BodyGraph, folder: Path, persons: int) -> None:
         "scores": scores,
         "score_units": "rmse, width: N*m/kg; coverage, flagged: shares",
         "command": "python benchmarks/body_graph.py --ship agents/estimators/body_graph",
+        "use": "bioenv learn graph MOTION --model MODEL --out FILE",
     }
     graph.save(folder, card)
     print(json.dumps(scores, indent=1))

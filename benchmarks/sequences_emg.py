@@ -258,7 +258,8 @@ def ship(folder: Path) -> None:
         "title": "knee and ankle torque and muscle activation from five electrodes and angles",
         "reads": "emg, qpos, qvel of a leg", "gives": "joint_torque, activation of the leg",
         "data": "Uhlrich et al. 2022 (Apache-2.0): one man, treadmill, 1.25 m/s, left leg",
-        "command": COMMAND, "seed": 0, "scores": scores,
+        "command": COMMAND, "use": "bioenv learn emg MOTION --out FILE",
+        "seed": 0, "scores": scores,
         "held_out": "a fifth of 54 strides in three blocks: parts(seed=0) of the script",
         "limits": "one person at one speed: another person's torques are flagged, see docs",
     })  # fmt: skip

@@ -265,7 +265,8 @@ def ship(one: Estimator, folder: Path) -> None:
         "title": "angles of both legs and the trunk, 50 to 500 ms ahead",
         "reads": "qpos, qvel of the last 2 s", "gives": "qpos 50 to 500 ms ahead",
         "data": f"{TRAIN[1]} simulated walks each of {', '.join(TASKS)}; nothing measured",
-        "command": COMMAND, "seed": 0, "scores": scores,
+        "command": COMMAND, "use": "bioenv learn forecast MOTION --out FILE",
+        "seed": 0, "scores": scores,
         "held_out": "4 walks of every task: walks(task, 4, 60000), a window every 20 samples",
         "limits": "planar walkers of the shipped policies at 0.6-2.0 m/s; a person is flagged",
     })  # fmt: skip

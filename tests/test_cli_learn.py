@@ -143,6 +143,7 @@ def test_training_judges_on_the_person_held_out(tmp_path: Path) -> None:
         (["estimate", "ESTIMATOR", "OUT/walk.nc", "--out", "OUT/out.txt"], ".nc or .npz"),
         (["estimate", "ESTIMATOR", "OUT/walk.nc", "--out", "OUT/walk.nc"], "choose another name"),
         (["models", "momnts"], "unknown estimator"),
+        (["estimate", "moments", "OUT/walk.nc", "--out", "OUT/out.nc"], "use `bioenv learn mom"),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], said: str, estimator: str, tmp_path: Path) -> None:

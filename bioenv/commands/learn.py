@@ -9,25 +9,27 @@ from typing import Any
 
 import numpy as np
 
+from bioenv.commands.estimates import finish
 from bioenv.commands.files import claim_motion
 from bioenv.errors import BioenvError
 from bioenv.evaluate.aligned import table
+from bioenv.learn import model_files
 from bioenv.learn.estimators import Estimator, estimate
 from bioenv.learn.estimators.columns import PER_MASS
-from bioenv.learn.estimators.files import CARD, find, shipped
+from bioenv.learn.model_files import find, shipped
 from bioenv.motion import CHANNELS, Motion
 
 
 def models(args: argparse.Namespace) -> int:
     """Print the shipped estimators, or one's card."""
     if args.name is not None:
-        _show_card(_card(find(args.name)))
+        _show_card(model_files.card(find(args.name)))
         return 0
     if not shipped():
         raise BioenvError("no estimators come with this installation")
     rows = [("estimator", "from", "to", "rate")]
     for name in shipped():
-        card = _card(find(name))
+        card = model_files.card(find(name))
         rate = f"{card['rate_hz']:g} Hz" if "rate_hz" in card else ""
         rows.append((name, card.get("reads", _kinds(card, "inputs")),
                      card.get("gives", _kinds(card, "targets")), rate))  # fmt: skip
@@ -39,6 +41,9 @@ def run_estimate(args: argparse.Namespace) -> int:
     """Add an estimator's channels to a motion, write it, and say what may be believed."""
     path = Path(args.out)
     verb = claim_motion(path, args.force)
+    card = model_files.card(find(args.estimator))
+    if "use" in card:
+        raise BioenvError(f"{args.estimator} reads more than columns; use `{card['use']}`")
     estimator, motion = Estimator.load(args.estimator), Motion.load(args.motion)
     if args.mass is not None:
         motion = motion.with_meta(mass_kg=args.mass)
@@ -52,23 +57,8 @@ def run_estimate(args: argparse.Namespace) -> int:
             unit = CHANNELS[name].unit.split("|")[-1]
             for label, one in zip(signal.labels, width, strict=True):
                 print(f"{name}/{label}: 90 % band {one:.3g} {unit} wide on average")
-    for note in found.meta["estimate_notes"]:
-        print(f"note: {note}")
-    share = 100 * found.meta["estimate_flagged"]
-    print(f"{share:.0f} % of the samples are flagged: unlike what the estimator was trained on")
-    found.save(path)
-    print(f"{verb} {path}")
+    finish(found, path, verb)
     return 0
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / CARD).read_bytes())
-    except (OSError, ValueError) as error:
-        raise BioenvError(f"{folder} has no readable {CARD}: {error}") from error
-    if not isinstance(card, dict):
-        raise BioenvError(f"{folder / CARD} must hold a JSON object")
-    return card
 
 
 def _kinds(card: dict[str, Any], side: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bioenv.commands.estimates import finish
 from bioenv.commands.files import claim_motion
 from bioenv.evaluate.aligned import table
 from bioenv.learn.estimators import Estimator
@@ -33,10 +34,5 @@ def run(args: argparse.Namespace) -> int:
         values, width = signal.values[:, i] / mass, np.ptp(signal.band[:, i], axis=-1) / mass
         rows.append([label, f"{values.min():.2f}", f"{values.max():.2f}", f"{width.mean():.2f}"])
     print(table(rows, numbers=(1, 2, 3)))
-    for note in found.meta["estimate_notes"]:
-        print(f"note: {note}")
-    share = 100 * found.meta["estimate_flagged"]
-    print(f"{share:.0f} % of the samples are flagged: unlike what the estimator was trained on")
-    found.save(path)
-    print(f"{verb} {path}")
+    finish(found, path, verb)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bioenv.commands.estimates import finish
 from bioenv.commands.files import claim_motion
 from bioenv.errors import BioenvError
 from bioenv.evaluate.aligned import table
@@ -34,7 +35,7 @@ def emg(args: argparse.Namespace) -> int:
     print(_rows(found, "joint_torque", "N*m"))
     print()
     print(_rows(found, "activation", "1"))
-    _finish(found, path, verb)
+    finish(found, path, verb)
     return 0
 
 
@@ -55,7 +56,7 @@ def forecast(args: argparse.Namespace) -> int:
         rows.append((f"{instant:.3f}", *cells))
     print(table(rows))
     print("degrees, with half of the 90 % band")
-    _finish(found, path, verb)
+    finish(found, path, verb)
     return 0
 
 
@@ -69,12 +70,3 @@ def _rows(found: Motion, channel: str, unit: str) -> str:
         numbers = (values.min(), values.mean(), values.max(), width)
         rows.append((label, *(f"{number:.3g}" for number in numbers), unit))
     return table(rows)
-
-
-def _finish(found: Motion, path: Path, verb: str) -> None:
-    for note in found.meta["estimate_notes"]:
-        print(f"note: {note}")
-    share = 100 * found.meta["estimate_flagged"]
-    print(f"{share:.0f} % of the samples are flagged: unlike what the estimator was trained on")
-    found.save(path)
-    print(f"{verb} {path}")

@@ -25,8 +25,8 @@ from bioenv.learn.estimators import (
     by_subject,
     cut,
 )
-from bioenv.learn.estimators.files import CARD, WEIGHTS
 from bioenv.learn.estimators.judging import SCORES, judge
+from bioenv.learn.model_files import CARD, WEIGHTS
 from bioenv.motion import Motion
 
 _BLOCK = 1.0  # s: what counts as a stride where no ground force tells strides apart

@@ -20,7 +20,7 @@ def add_learn(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
         help="learned estimators, identifiability and causal what-ifs",
         description="Learned estimators that say how sure they are, what an experiment can tell, "
         "and what an intervention would do.",
-        epilog="example: bioenv learn estimate moments walk.nc --out moments.nc",
+        epilog="example: bioenv learn moments walk.nc --mass 70 --height 1.75 --out moments.nc",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inner = parser.add_subparsers(metavar="WHAT", required=True)
@@ -92,7 +92,7 @@ def _estimate(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentP
         "A motion of another sampling rate is resampled, and FILE says so. A motion that lacks\n"
         "one input is estimated in a degraded mode, where the estimator allows it: wider band,\n"
         "every sample flagged. `bioenv evaluate FILE` shows band and flags.",
-        "bioenv learn estimate moments walk.nc --mass 70 --out moments.nc",
+        "bioenv learn estimate knee walk.nc --mass 70 --out estimated.nc",
     )
     parser.add_argument("estimator", metavar="ESTIMATOR", help="folder or shipped name")
     parser.add_argument("motion", metavar="MOTION", help="motion file, .nc or .npz")

@@ -12,6 +12,7 @@ from torch import Tensor
 from bioenv.diff.kinematics import Kinematics, cross, kinematics, rotate
 from bioenv.errors import BioenvError
 from bioenv.inverse.dynamics import Contact
+from bioenv.inverse.frames import rows
 from bioenv.learn.bodygraph.graphs import Graphs
 from bioenv.learn.bodygraph.skeleton import Skeleton
 
@@ -214,11 +215,4 @@ def _tiled(values: NDArray, count: int) -> Tensor:
 
 
 def _rows(values: ArrayLike, width: int, what: str, frames: int | None = None) -> Tensor:
-    array = np.asarray(values, dtype=float)
-    if array.ndim != 2 or array.shape[1] != width or frames not in (None, len(array)):
-        wanted = f"({'T' if frames is None else frames}, {width})"
-        raise BioenvError(f"{what} must have shape {wanted}, got {array.shape}")
-    if not np.isfinite(array).all():
-        first = int(np.argmin(np.isfinite(array).all(axis=1)))
-        raise BioenvError(f"{what} must be finite; frame {first} is not")
-    return torch.tensor(array)
+    return torch.tensor(rows(values, width, what, frames))

@@ -13,7 +13,6 @@ from bioenv.lazy import lazy
 if TYPE_CHECKING:
     from bioenv.learn.estimators.columns import units
     from bioenv.learn.estimators.estimator import Estimator
-    from bioenv.learn.estimators.files import shipped
     from bioenv.learn.estimators.judging import judge
     from bioenv.learn.estimators.motions import estimate, windows_of, with_estimates
     from bioenv.learn.estimators.networks import Gaussian, Settings, Shape, add_network, build
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 _NAMES = {
     "columns": "units",
     "estimator": "Estimator",
-    "files": "shipped",
     "judging": "judge",
     "motions": "estimate windows_of with_estimates",
     "networks": "Gaussian Settings Shape add_network build",
@@ -62,7 +60,7 @@ __all__ = [
     "Settings", "Shape", "Training", "Windows", "add_network", "at_rate", "auroc", "beta_nll",
     "build", "by_stride", "by_subject", "conformal_factor", "correlation", "coverage",
     "crps_gaussian", "cut", "estimate", "expected_calibration_error", "fit_network", "judge",
-    "nrmse", "offset_between_people", "offsets_of", "rmse", "sharpness", "shipped",
+    "nrmse", "offset_between_people", "offsets_of", "rmse", "sharpness",
     "total_variance", "train", "units", "white_noise", "windows_of", "with_estimates",
 ]  # fmt: skip
 

@@ -78,7 +78,7 @@ def test_damaged_files_are_refused(small: BodyGraph, tmp_path: Path) -> None:
     folder = small.save(tmp_path / "graph")
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps({**card, "format": "other"}))
-    with pytest.raises(BioenvError, match=r"no body graph: expected .*bioenv body graph 1"):
+    with pytest.raises(BioenvError, match=r"format 'other' where .*bioenv body graph 1"):
         BodyGraph.load(folder)
     (folder / "card.json").write_text(json.dumps({**card, "network": "oracle"}))
     with pytest.raises(BioenvError, match="network must be one of physics, generic"):

@@ -121,13 +121,19 @@ def test_files_return_the_same_estimates_and_refuse_damage(fitted, tmp_path):
     assert card["data"] == "made up"
     assert card["input_units"] == ["rad", "rad"]
     assert card["rate_hz"] == 100.0
+    strange = {**card, "network": {**card["network"], "kind": "transformer"}}
+    (folder / "card.json").write_text(json.dumps(strange))
+    with pytest.raises(BioenvError, match="unknown network"):
+        Estimator.load(folder)
+    (folder / "card.json").write_text(json.dumps({**card, "rate_hz": None, "inputs": 3}))
+    with pytest.raises(BioenvError, match="'inputs' must be a list"):
+        Estimator.load(folder)
+    (folder / "card.json").write_text(json.dumps(card))
     (folder / "model.safetensors").write_bytes(b"1234")
     with pytest.raises(BioenvError, match="safetensors"):
         Estimator.load(folder)
-    card["network"]["kind"] = "transformer"
-    (folder / "card.json").write_text(json.dumps(card))
-    with pytest.raises(BioenvError, match="unknown network"):
-        Estimator.load(folder)
+    with pytest.raises(BioenvError, match=r"format 'bioenv body graph 1' where"):
+        Estimator.load("body_graph")
     with pytest.raises(BioenvError, match="unknown estimator"):
         Estimator.load("no-such")
 

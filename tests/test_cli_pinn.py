@@ -67,6 +67,12 @@ def test_the_motion_holds_what_was_estimated(files: Files, whole: Done) -> None:
     assert all(motion.source(name) == "estimated" for name in wanted)
     assert motion.source("markers") == "measured"
     assert motion.meta["seed"] == 3
+    signal = motion.signals["joint_torque"]
+    moment = files.walk.torque[PART][:, COORDINATES.index("hip_flexion_r")]
+    low, high = signal.band[:, signal.labels.index("hip_flexion_r")].T
+    assert np.mean((low <= moment) & (moment <= high)) > 0.7
+    assert (high - low).mean() < 0.3 * np.ptp(moment)
+    assert not signal.flag.any()
     q = dict(zip(COORDINATES, files.walk.q[PART].T, strict=True))
     knee = motion.column("qpos", "knee_angle_r")  # flexion is positive in bioenv
     np.testing.assert_allclose(knee, -q["knee_angle_r"], atol=5e-3)

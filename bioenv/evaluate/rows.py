@@ -180,15 +180,18 @@ def physics_rows(
 
 def trust_rows(motion: Motion) -> Iterator[Score]:
     """How much of every estimated channel its estimator flags as out of its depth."""
+    bare = []
     for name, signal in motion.signals.items():
         if signal.source == "estimated":
             if signal.flag is None or signal.band is None:
-                why = "not computed: estimated without a calibrated band"
-                yield Score(f"flagged_{name}", math.nan, "%", "", None, why)
+                bare.append(name)
                 continue
             share = 100 * float(signal.flag.mean())
             ok = share <= FLAGGED
             yield Score(f"flagged_{name}", share, "%", f"<= {FLAGGED:g}", ok, "limit is ours")
+    if bare:
+        why = f"how sure they are is not known: {', '.join(bare)}"
+        yield Score("estimates_without_band", len(bare), "channels", "", None, why)
 
 
 def _who(reference: Reference, figure: str) -> str:

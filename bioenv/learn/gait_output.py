@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from bioenv.inverse.outputs import write_json
+from bioenv.learn.fit import Status
 from bioenv.learn.gait import GaitPINN
 from bioenv.learn.gait_result import estimated
+from bioenv.motion import Motion
 from bioenv.motion_io import write_table
 
 MOTION, TORQUES, MARK = "motion.nc", "inverse_dynamics.sto", "fit.json"
 FILES = (MOTION, TORQUES, MARK)
 """What a fit writes."""
+NINETY = 1.645  # standard deviations on either side hold 90 % of a normal distribution
 
 
 def write(pinn: GaitPINN, directory: str | Path) -> list[Path]:
@@ -30,11 +33,30 @@ def write(pinn: GaitPINN, directory: str | Path) -> list[Path]:
     ]
     table = np.column_stack([pinn.time_, pinn.torque_])
     motion = estimated(pinn.analysis_, seed=pinn.seed, status=str(pinn.status_))
+    motion = _with_band(motion, pinn)
     return [
         motion.save(folder / MOTION),
         write_table(folder / TORQUES, tuple(labels), table, in_degrees=False),
         write_json(folder / MARK, report(pinn)),
     ]
+
+
+def _with_band(motion: Motion, pinn: GaitPINN) -> Motion:
+    """The motion whose joint torques carry their 90 % posterior interval.
+
+    Torques of coordinates that were not fitted have none (NaN). All samples are flagged where the
+    fit did not come to a good end.
+    """
+    labels, torque = motion.labels("joint_torque"), motion["joint_torque"]
+    half = np.full(torque.shape, np.nan)
+    for name, deviation in zip(pinn.fitted_, pinn.torque_deviation_.T, strict=True):
+        if name in labels:
+            half[:, labels.index(name)] = NINETY * deviation
+    flag = np.full(len(motion), pinn.status_ is not Status.CONVERGED)
+    return motion.add(
+        "joint_torque", torque, labels=labels, source="estimated",
+        band=np.stack([torque - half, torque + half], axis=-1), flag=flag,
+    )  # fmt: skip
 
 
 def report(pinn: GaitPINN) -> dict[str, Any]:

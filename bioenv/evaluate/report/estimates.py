@@ -19,12 +19,13 @@ _DOUBT = "#d55e00"
 
 
 def estimates(content: Content) -> list[Section]:
-    """One section for every channel that was estimated, none where nothing was."""
+    """One section for every channel that was estimated with a band; the table names the others."""
     channels = dict.fromkeys(
         name
         for one in content.shown
         for name, signal in one.motion.signals.items()
-        if signal.source == "estimated" and len(CHANNELS[name].axes) == 1
+        if signal.source == "estimated" and signal.band is not None
+        if len(CHANNELS[name].axes) == 1
     )
     return [_section(content, name) for name in channels]
 

@@ -90,17 +90,8 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # dropout draws from torch's own state
         for epoch in range(plan.epochs):
-            network.train()
             order = torch.randperm(samples, generator=generator)
-            total = 0.0
-            for index in order.split(plan.batch):
-                optimizer.zero_grad()
-                one = loss(index)
-                one.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), plan.largest_gradient)
-                optimizer.step()
-                total += float(one.detach()) * len(index)
-            losses.append(total / samples)
+            losses.append(_epoch(network, loss, order, optimizer, plan))
             if plan.anneal:
                 cooling.step()
             network.eval()
@@ -118,6 +109,26 @@ def train(
     network.load_state_dict(kept)
     network.eval()
     return Training(tuple(losses), tuple(validation), epoch_of_best)
+
+
+def _epoch(
+    network: nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    order: Tensor,
+    optimizer: torch.optim.Optimizer,
+    plan: Plan,
+) -> float:
+    """One pass over the samples in an order (n,); the mean loss met on the way."""
+    network.train()
+    total = 0.0
+    for index in order.split(plan.batch):
+        optimizer.zero_grad()
+        one = loss(index)
+        one.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), plan.largest_gradient)
+        optimizer.step()
+        total += float(one.detach()) * len(index)
+    return total / len(order)
 
 
 def fit_network(

@@ -183,6 +183,7 @@ def test_estimates_show_their_band_and_their_doubt() -> None:
     assert '<section id="estimated-joint_torque"' in html
     assert "sure: 25 % of the samples are flagged; resampled from 50 to 100 Hz" in html
     assert "bare: estimated without a calibrated band" in html
+    assert "knee_angle_r (N·m)" in html
     assert found.score("flagged_joint_torque", "sure").value == pytest.approx(25, abs=0.5)
     assert found.score("flagged_joint_torque", "sure").ok is False
     assert "joint_torque" in found.score("estimates_without_band", "bare").source

@@ -9,6 +9,7 @@ import numpy as np
 from bioenv.evaluate.report import figures
 from bioenv.evaluate.report.content import Content, Shown
 from bioenv.evaluate.report.page import Section, hint
+from bioenv.learn.estimators.columns import Column
 from bioenv.motion import CHANNELS
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def _section(content: Content, channel: str) -> Section:
             for index, one in shown:
                 if label in one.motion.labels(channel):
                     _draw(panel, one, channel, label, figures.colour(index))
-            panel.set_title(f"{label} ({CHANNELS[channel].unit.replace('|', ' or ')})")
+            unit = Column(channel, label, "", False).unit.replace("*", "·")
+            panel.set_title(f"{label} ({unit})")
         for panel in panels[len(labels) :]:
             panel.set_visible(False)
         figures.name_axis(panels, "time (s)")

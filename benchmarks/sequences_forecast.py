@@ -45,7 +45,7 @@ Array = NDArray[np.float64]
 Told = Callable[[Windows], Array]
 
 AT_MS = (100, 250, 500)
-PLAN = Plan(epochs=16, patience=16, batch=64, learning_rate=4e-3, anneal=True)
+PLAN = Plan(epochs=48, patience=48, batch=64, learning_rate=4e-3, anneal=True)
 COMMAND = "python benchmarks/sequences_forecast.py --part walkers --ship agents/estimators/forecast"
 TRAIN, VALID, CALIBRATE, TEST = (0, 64), (10_000, 12), (20_000, 24), (30_000, 24)
 """First seed and number of walks of every task."""
@@ -128,7 +128,7 @@ def walkers(
 ) -> dict[str, list[dict[str, float]]]:
     """Simulated walkers: rows "task: method", one entry per seed. folder: gets the ensemble."""
     rows: dict[str, list[dict[str, float]]] = {}
-    by_task = simulated(TRAIN, 20)
+    by_task = simulated(TRAIN, 10)
     train = Windows.join(list(by_task.values()))
     valid = Windows.join(list(simulated(VALID, 20).values()))
     tuned = Windows.join(list(simulated(CALIBRATE, 20).values()))

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _listed() -> str:
     """The ready-made experiments."""
-    rows = [["experiment", "what it is", "outputs (measured first)", "parameters", "settings"]]
+    rows = [["experiment", "what it is", "outputs, measured first", "parameters", "settings"]]
     for name in names():
         one = ready(name)
         outputs = sorted(one.outputs, key=lambda output: not output.measured)

@@ -90,7 +90,7 @@ def told(one: Estimator, test: Windows) -> dict[str, float]:
 
 
 def network(train: Windows, seed: int, members: int, trunk: str = "lstm") -> Estimator:
-    """The forecast network, with measured noise of angles and a lost column now and then."""
+    """The forecast network; simulated angles have no noise, and none is added."""
     return Estimator(
         forecast.settings_for(train, trunk=trunk), members=members, seed=seed, plan=PLAN,
         balance=False,

@@ -119,7 +119,8 @@ def test_training_judges_on_the_person_held_out(tmp_path: Path) -> None:
     files = [str(tmp_path / f"{name}.nc") for name in ("anna", "ben", "carl")]
     columns = ["--inputs", "qpos/knee_angle_r", "--targets", "joint_torque/knee_angle_r"]
     words = [*files, *columns, "--length", "0.2", "--network", "plain", "--members", "2"]
-    shown = run("train", *words, "--hold-out", "carl", "--out", str(tmp_path / "knee"))
+    hold = ("--hold-out", "carl", "--out", str(tmp_path / "knee"))
+    shown = run("train", *words, *hold)
     row = re.search(r"^joint_torque/knee_angle_r +(\S+) +(\S+) +(\S+) +(\S+)", shown, re.M)
     assert row is not None
     assert float(row[2]) < 0.1
@@ -128,6 +129,10 @@ def test_training_judges_on_the_person_held_out(tmp_path: Path) -> None:
     assert card["data"] == "3 motions of anna, ben, carl; held out: carl"
     assert card["command"].startswith("bioenv learn train anna.nc ben.nc carl.nc --inputs")
     assert str(tmp_path) not in json.dumps(card)
+    assert "--noise" not in card["command"]
+    noisy = run("train", *words, *hold, "--noise")
+    assert "--noise" in json.loads((tmp_path / "knee" / "card.json").read_text())["command"]
+    assert noisy != shown  # the windows were disturbed
     assert "choose another" not in run("train", *words, "--out", str(tmp_path / "knee"))
     assert "did you mean 'carl'" in run(
         "train", *words, "--hold-out", "carla", "--out", str(tmp_path / "x"), code=1

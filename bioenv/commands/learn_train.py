@@ -18,17 +18,22 @@ from bioenv.lab.cycles import foot_events
 from bioenv.lab.filters import sampling_rate
 from bioenv.learn.estimators import (
     Estimator,
+    Noise,
     Settings,
     Windows,
     at_rate,
     by_stride,
     by_subject,
     cut,
+    offsets_of,
+    white_noise,
 )
+from bioenv.learn.estimators.columns import read
 from bioenv.learn.estimators.judging import SCORES, judge
 from bioenv.learn.model_files import CARD, WEIGHTS
 from bioenv.motion import Motion
 
+MOVEMENT = 12.0  # Hz: faster than people walk and run with; what lies above is noise
 _BLOCK = 1.0  # s: what counts as a stride where no ground force tells strides apart
 
 
@@ -40,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
     rest, test = _held_out(windows, args)
     train, valid = by_stride(rest, args.share, seed=args.seed)
     settings = Settings(args.network, hidden=args.hidden)
-    estimator = Estimator(settings, members=args.members, seed=args.seed, degrade=True)
+    noise = _noise(args) if args.noise else None
+    estimator = Estimator(
+        settings, members=args.members, seed=args.seed, noise=noise, degrade=True
+    )  # fmt: skip
     print(f"{len(train)} windows train, {len(valid)} stop and calibrate, {len(test)} judge",
           file=sys.stderr)  # fmt: skip
     estimator.fit(train, valid)
@@ -74,6 +82,15 @@ def _strikes(motion: Motion) -> NDArray[np.float64]:
     return np.arange(motion.time[0], motion.time[-1], _BLOCK)
 
 
+def _noise(args: argparse.Namespace) -> Noise:
+    """White noise as it is in the motions, and offsets of angles as they are between people."""
+    motions = [Motion.load(Path(file)) for file in args.motions]
+    white = [
+        white_noise(read(one, args.inputs), sampling_rate(one.time), MOVEMENT) for one in motions
+    ]
+    return Noise.of(len(args.inputs), np.median(white, axis=0), offsets_of(args.inputs))
+
+
 def _held_out(windows: Windows, args: argparse.Namespace) -> tuple[Windows, Windows]:
     if args.hold_out:
         return by_subject(windows, args.hold_out)
@@ -105,6 +122,8 @@ def _command(args: argparse.Namespace) -> str:
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    if args.noise:
+        words.append("--noise")
     if args.hold_out:
         words += ["--hold-out", *args.hold_out]
     return shlex.join(words)

@@ -77,6 +77,11 @@ def _train(commands: Commands[argparse.ArgumentParser]) -> argparse.ArgumentPars
         "--share", type=arguments.positive, default=0.2, metavar="P",
         help="of the strides to hold out, without --hold-out, and to stop the training; 0.2",
     )  # fmt: skip
+    parser.add_argument(
+        "--noise", action="store_true",
+        help="disturb training windows: white noise as measured in the motions above 12 Hz, and "
+        "offsets of angles as they are between measured people",
+    )  # fmt: skip
     parser.add_argument("--seed", type=arguments.seed, default=0, metavar="N", help="default 0")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the estimator")
     force(parser)

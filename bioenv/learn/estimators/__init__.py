@@ -36,7 +36,14 @@ if TYPE_CHECKING:
         sharpness,
     )
     from bioenv.learn.estimators.training import Data, Plan, Training, beta_nll, fit_network, train
-    from bioenv.learn.estimators.windows import Windows, at_rate, by_stride, by_subject, cut
+    from bioenv.learn.estimators.windows import (
+        Windows,
+        at_rate,
+        by_stride,
+        by_subject,
+        cut,
+        on_clock,
+    )
 
 _NAMES = {
     "columns": "units",
@@ -51,7 +58,7 @@ _NAMES = {
     "scores": "auroc correlation coverage crps_gaussian expected_calibration_error nrmse rmse "
     "sharpness",
     "training": "Data Plan Training beta_nll fit_network train",
-    "windows": "Windows at_rate by_stride by_subject cut",
+    "windows": "Windows at_rate by_stride by_subject cut on_clock",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -60,7 +67,7 @@ __all__ = [
     "Settings", "Shape", "Training", "Windows", "add_network", "at_rate", "auroc", "beta_nll",
     "build", "by_stride", "by_subject", "conformal_factor", "correlation", "coverage",
     "crps_gaussian", "cut", "estimate", "expected_calibration_error", "fit_network", "judge",
-    "nrmse", "offset_between_people", "offsets_of", "rmse", "sharpness",
+    "nrmse", "offset_between_people", "offsets_of", "on_clock", "rmse", "sharpness",
     "total_variance", "train", "units", "white_noise", "windows_of", "with_estimates",
 ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from bioenv.errors import BioenvError
 from bioenv.learn.estimators.columns import PER_MASS, Column, mass_of, missing, parse
 from bioenv.learn.estimators.estimator import Estimator
 from bioenv.learn.estimators.prediction import Prediction
-from bioenv.learn.estimators.windows import SAME_RATE, Windows, at_rate, cut
+from bioenv.learn.estimators.windows import Windows, cut, on_clock
 from bioenv.motion import Motion, Signal
 
 Array = NDArray[np.float64]
@@ -41,11 +41,8 @@ def estimate(motion: Motion, estimator: Estimator, *, resample: bool = True) -> 
     Raises BioenvError as `windows_of`, and for another rate with resample=False.
     """
     notes: tuple[str, ...] = ()
-    rate = estimator.card_["rate_hz"]
-    old = (len(motion) - 1) / motion.duration if len(motion) > 1 else rate
-    if resample and abs(old / rate - 1) > SAME_RATE:
-        motion = at_rate(motion, rate)
-        notes = (f"resampled from {old:.4g} to {rate:.4g} Hz",)
+    if resample and len(motion) > 1:
+        motion, notes = on_clock(motion, estimator.card_["rate_hz"])
     windows, absent = windows_of(motion, estimator)
     found = estimator.predict(windows, missing=absent)
     offset = float(estimator.card_["offsets_s"][0])

@@ -110,6 +110,7 @@ class Head(nn.Module):
             nn.init.zeros_(self.skip.weight)
 
     def forward(self, features: Tensor, window: Tensor) -> Gaussian:
+        """Gaussian (N, H, O) of features (N, F) and windows (N, L, I)."""
         mean = self.mean(features)
         if self.skip is not None:
             mean = mean + self.skip(window.flatten(1))
@@ -137,6 +138,7 @@ class Recurrent(nn.Module):
         self.head = Head(settings.hidden, settings, shape)
 
     def forward(self, window: Tensor) -> Gaussian:
+        """Gaussian (N, H, O) of scaled windows (N, L, I)."""
         states, _ = self.cells(window)
         found: Gaussian = self.head(states[:, -1], window)
         return found
@@ -163,6 +165,7 @@ class Convolution(nn.Module):
         self.head = Head(settings.hidden, settings, shape)
 
     def forward(self, window: Tensor) -> Gaussian:
+        """Gaussian (N, H, O) of scaled windows (N, L, I)."""
         signal = window.transpose(1, 2)
         for number, layer in enumerate(self.layers):
             past = (self.KERNEL - 1) * 2**number
@@ -186,6 +189,7 @@ class Plain(nn.Module):
         self.head = Head(settings.hidden, settings, shape)
 
     def forward(self, window: Tensor) -> Gaussian:
+        """Gaussian (N, H, O) of scaled windows (N, L, I)."""
         found: Gaussian = self.head(self.layers(window.flatten(1)), window)
         return found
 

@@ -129,6 +129,15 @@ def at_rate(motion: Motion, rate: float) -> Motion:
     return moved.with_meta(resampled_from_hz=old)
 
 
+def on_clock(motion: Motion, rate: float) -> tuple[Motion, tuple[str, ...]]:
+    """`at_rate`, and a note that says so where the motion had another rate."""
+    moved = at_rate(motion, rate)
+    if moved is motion:
+        return motion, ()
+    old = float(moved.meta["resampled_from_hz"])
+    return moved, (f"resampled from {old:.4g} to {rate:.4g} Hz",)
+
+
 def cut(
     motion: Motion,
     inputs: Sequence[str],

@@ -30,8 +30,8 @@ from bioenv.learn.estimators import (
     Prediction,
     Settings,
     Windows,
-    at_rate,
     conformal_factor,
+    on_clock,
 )
 from bioenv.learn.people.features import build_of, pose_of
 from bioenv.learn.people.implausible import dead, exchanged, foreign
@@ -43,7 +43,6 @@ from bioenv.motion import Motion
 Array = NDArray[np.float64]
 
 SHIPPED = "moments"
-SAME_RATE = 1e-3
 ON_THE_SPOT = 0.3  # m/s: slower is nobody's walk
 STRIDES = 0.3  # rad that a thigh swings at least in walking
 
@@ -222,16 +221,12 @@ def estimate_moments(motion: Motion, estimator: Estimator | None = None) -> Moti
 
 def _prepared(motion: Motion) -> tuple[Motion, tuple[str, ...]]:
     """On the estimator's clock, low-passed, with rates; and what was done."""
-    notes: tuple[str, ...] = ()
     if len(motion) < 2 or motion.duration < 2 * SETTLED / RATE:
         raise BioenvError(
             f"the motion lasts {motion.duration:.2f} s; moments need more than "
             f"{2 * SETTLED / RATE:g} s"
         )
-    old = (len(motion) - 1) / motion.duration
-    if abs(old / RATE - 1) > SAME_RATE:
-        motion = at_rate(motion, RATE)
-        notes = (f"resampled from {old:.4g} to {RATE:g} Hz",)
+    motion, notes = on_clock(motion, RATE)
     if "qpos" in motion:
         motion = with_rates(motion)
         belt = belt_speed(motion)

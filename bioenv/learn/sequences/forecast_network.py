@@ -64,6 +64,7 @@ class Forecast(nn.Module):
         self._states = torch.zeros(1, 1, settings.hidden)
 
     def forward(self, window: Tensor) -> Gaussian:
+        """Gaussian (N, H, O) of scaled windows (N, L, I)."""
         self._states = self._trunk(window)
         found = self._told(self._states[:, -1:], window[:, -1:])
         return Gaussian(found.mean[:, 0], found.log_variance[:, 0])

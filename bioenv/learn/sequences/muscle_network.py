@@ -125,6 +125,7 @@ class EmgTorque(nn.Module):
         self.register_buffer("force", _single(force * np.cos(geometry.pennation)), persistent=False)
 
     def forward(self, window: Tensor) -> Gaussian:
+        """Gaussian (N, H, O) of scaled windows (N, L, I)."""
         states, _ = self.cells(window)
         now = self.drop(states[:, -1])
         active = self.muscles(window, states).activation[:, -1]

@@ -1,10 +1,8 @@
-"""The shipped assisted walk: assistance saves energy, and what the benchmark found holds."""
+"""The shipped assisted walk: assistance saves energy, and the filter makes it harmless."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from bioenv.envs.catalog import assist_walk
 from bioenv.envs.task import Task
 from bioenv.envs.vector import BioVectorEnv
 
-RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "assist.json"
 CALM = replace(assist_walk.TASK, perturb=None, device=replace(assist_walk.DEVICE, faults=None))
 
 
@@ -45,8 +42,12 @@ def test_assistance_saves_energy(policy):
     assert with_power < 0.97 * silent
 
 
-def test_hostile_assistance_of_a_walking_person_violates_nothing(policy):
+@pytest.mark.parametrize("filtered", [True, False])
+def test_the_filter_is_what_keeps_hostile_assistance_harmless(policy, filtered):
+    """The same adversary on the same people: with the filter no limit is violated by the device,
+    without it in most episodes."""
     device = replace(assist_walk.DEVICE, asking=Adversary("pump"), faults=Faults(every_s=2.0))
+    device = device if filtered else device.without_filter()
     env = BioVectorEnv(
         replace(assist_walk.TASK, device=device), 16, threads=1, autoreset_mode="Disabled"
     )
@@ -56,17 +57,5 @@ def test_hostile_assistance_of_a_walking_person_violates_nothing(policy):
     for _ in range(150):
         observation, _, terminated, _, _ = env.step(policy.act(observation))
         seen.end(terminated)
-    for kind, count in seen.device.items():
-        assert not count.any(), kind
-
-
-def test_recorded_results_meet_the_target():
-    """Of the benchmark's thousand episodes: none violated with the filter, most without."""
-    rows = json.loads(RESULTS.read_text())["safety"]
-    hostile = [row for row in rows if row["adversary"]]
-    for filtered in (True, False):
-        mine = [row for row in hostile if row["filter"] is filtered]
-        episodes = sum(row["episodes"] for row in mine)
-        violated = sum(row["episodes/device"] for row in mine)
-        assert episodes >= 1000
-        assert violated == 0 if filtered else violated > 0.5 * episodes
+    violated = np.sum([count > 0 for count in seen.device.values()], axis=0) > 0
+    assert not violated.any() if filtered else violated.mean() > 0.5

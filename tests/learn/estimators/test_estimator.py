@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from bioenv.errors import BioenvError
+from bioenv.lab import reference
+from bioenv.lab.cohort import MEMBERS
 from bioenv.learn.estimators import (
     Data,
     Estimator,
@@ -30,6 +32,7 @@ from bioenv.learn.estimators import (
     expected_calibration_error,
     fit_network,
     nrmse,
+    offsets_of,
     rmse,
     sharpness,
     total_variance,
@@ -289,6 +292,16 @@ def test_white_noise_is_measured_above_the_movement():
     time = np.arange(6000) / 100
     signal = np.sin(2 * np.pi * time)[:, None] + rng.normal(size=(6000, 2)) * [0.02, 0.005]
     np.testing.assert_allclose(white_noise(signal, 100.0, 20.0), [0.02, 0.005], rtol=0.05)
+
+
+def test_offsets_are_those_between_measured_people():
+    names = ("qpos/ankle_angle_r", "qvel/ankle_angle_r", "emg/soleus_r", "qpos/knee_angle_l")
+    found = np.rad2deg(offsets_of(names))
+    assert 1 < found[0] < 10
+    assert 1 < found[3] < 10
+    np.testing.assert_array_equal(found[1:3], 0)
+    means = [reference.load(one).curve("ankle_angle").mean.mean() for one in MEMBERS]
+    assert found[0] == pytest.approx(np.rad2deg(np.std(means, ddof=1)))
 
 
 def test_a_network_of_ones_own_is_a_kind():

@@ -104,6 +104,23 @@ def test_another_rate_is_resampled_and_said_or_refused(estimator: str, tmp_path:
     assert "at_rate(motion, 50)" in run(*words, "--as-is", "--force", code=1)
 
 
+def test_a_forecast_stands_where_it_is_for_and_says_what_it_replaced(tmp_path: Path) -> None:
+    walk(subject="anna").save(tmp_path / "anna.nc")
+    source, model, out = (str(tmp_path / name) for name in ("anna.nc", "ahead", "out.nc"))
+    words = ("--inputs", "qpos/knee_angle_r", "--targets", "qpos/knee_angle_r", "--ahead", "0.2")
+    run("train", source, *words, "--network", "plain", "--members", "1", "--out", model)
+    shown = run("estimate", model, source, "--out", out)
+    assert "the motion's own qpos gave way to the estimate" in shown
+    found, truth = Motion.load(out), walk(subject="anna")
+    assert found.time[-1] == pytest.approx(truth.time[-1])
+    here = np.interp(found.time, truth.time, truth.column("qpos", "knee_angle_r"))
+    miss = found.column("qpos", "knee_angle_r") - here
+    assert np.sqrt((miss**2).mean()) < 0.15
+    assert "lacks qpos/knee; it has qpos: knee_angle_r, hip_flexion_r\n" in run(
+        "train", source, "--inputs", "qpos/knee", *words[2:], "--out", model + "x", code=1
+    )
+
+
 def test_a_missing_column_degrades_and_says_so(estimator: str, tmp_path: Path) -> None:
     motion = walk(mass_kg=80.0)
     signal = motion.signals["qpos"].only(["knee_angle_r"])

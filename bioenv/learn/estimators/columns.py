@@ -87,10 +87,10 @@ def read(motion: Motion, names: Sequence[str]) -> Array:
     """
     absent = missing(motion, names)
     if absent:
-        have = [f"{one}: {', '.join(motion.labels(one))}" for one in motion.signals]
-        raise BioenvError(
-            f"the motion lacks {', '.join(absent)}; it has {'; '.join(have) or 'no channel'}"
-        )
+        channels = dict.fromkeys(parse(name).channel for name in absent)
+        have = [f"{c}: {', '.join(motion.labels(c))}" for c in channels if c in motion]
+        have = have or [f"the channels {', '.join(motion.signals) or 'none'}"]
+        raise BioenvError(f"the motion lacks {', '.join(absent)}; it has {'; '.join(have)}")
     return np.column_stack([_values(motion, parse(name)) for name in names])
 
 

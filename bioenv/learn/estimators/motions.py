@@ -44,12 +44,23 @@ def estimate(motion: Motion, estimator: Estimator, *, resample: bool = True) -> 
     if resample and len(motion) > 1:
         motion, notes = on_clock(motion, estimator.card_["rate_hz"])
     windows, absent = windows_of(motion, estimator)
-    found = estimator.predict(windows, missing=absent)
     offset = float(estimator.card_["offsets_s"][0])
+    # What lies beyond the motion's end has no sample to stand at.
+    windows = windows.take(windows.time + offset <= motion.time[-1] + 1e-9)
+    if not len(windows):
+        raise BioenvError(
+            f"the motion lasts {motion.duration:.3g} s; nothing of it lies {offset:g} s after a "
+            f"whole window of {windows.length / estimator.card_['rate_hz']:.3g} s"
+        )
+    found = estimator.predict(windows, missing=absent)
     inside = _at(motion, windows.time + offset)
     moved = motion.between(*(motion.time[inside[[0, -1]]] + np.array([-1e-9, 1e-9])))
     if len(moved) != len(windows):
         raise BioenvError("the motion has gaps in its inputs; estimate the parts between them")
+    columns = {parse(name).channel for name in estimator.card_["targets"]}
+    gone = sorted(columns & motion.signals.keys())
+    if gone:
+        notes = (*notes, f"the motion's own {', '.join(gone)} gave way to the estimate")
     return with_estimates(moved, found, estimator).with_meta(
         estimate_notes=[*notes, *found.notes], estimate_flagged=float(found.flag.mean())
     )

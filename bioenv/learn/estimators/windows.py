@@ -135,7 +135,9 @@ def on_clock(motion: Motion, rate: float) -> tuple[Motion, tuple[str, ...]]:
     if moved is motion:
         return motion, ()
     old = float(moved.meta["resampled_from_hz"])
-    return moved, (f"resampled from {old:.4g} to {rate:.4g} Hz",)
+    lost = [name for name in motion.signals if name not in moved]
+    without = f", without {', '.join(lost)} (gaps)" if lost else ""
+    return moved, (f"resampled from {old:.4g} to {rate:.4g} Hz{without}",)
 
 
 def cut(
